@@ -1,0 +1,1 @@
+"""The command line, compatible with runc's. One module per verb; a verb imports only what it needs."""

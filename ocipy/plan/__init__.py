@@ -1,0 +1,1 @@
+"""Spec + host facts -> Plan. Pure: no system call, no privilege, no file but what the caller hands in."""

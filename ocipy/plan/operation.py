@@ -1,0 +1,34 @@
+"""What a plan is made of: operations, small values that say what will be done, where, and for which property.
+
+An operation holds no code that touches the host. The rooms that do (init, cgroup, runtime) have one function per
+kind of operation, whose parameters are the operation's fields: so nothing but data crosses into the container.
+"""
+
+from __future__ import annotations
+
+from ..record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
+
+HOST = "host"
+CONTAINER = "container"
+
+
+class Operation(Record):
+    """One step. property: the path in config.json that asks for it ("" when the specification itself does).
+
+    Field values are what marshal can carry: None, bool, int, str, bytes and tuples of them.
+    """
+
+    side: ClassVar[str] = CONTAINER
+    property: str
+
+    def describe(self) -> str:
+        """Gives one line for a person, in the imperative: `bind /srv on /data (read-only)`."""
+        raise NotImplementedError
+
+    def wire(self) -> tuple[Any, ...]:
+        """Gives the form that crosses a process boundary: kind, then the fields in order."""
+        return (type(self).__name__, *(getattr(self, name) for name in self.FIELDS))
