@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from errno import errorcode
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,13 +41,23 @@ class ConfigError(OcipyError):
         self.problems = list(problems)
 
 
+def describe_error(error: BaseException) -> tuple[bool, str, str, str]:
+    """Gives what can be told of any exception: whether its message is a sentence of its own, message, property, hint.
+
+    What the kernel says is none: it needs the operation that it was said to.
+    """
+    if isinstance(error, OcipyError):
+        return True, error.message, error.property, error.hint
+    if isinstance(error, OSError):
+        return False, describe_os_error(error), "", ""
+    return False, f"internal error: {type(error).__name__}: {error}", "", ""
+
+
 def describe_os_error(error: OSError) -> str:
     """Gives `syscall object: text (ENAME)` of an OSError, without the parts that it lacks."""
-    from errno import errorcode
-
     name = getattr(error, "syscall", "")
     subject = " ".join(str(part) for part in (name, error.filename) if part)
     text = error.strerror or str(error)
-    if error.errno in errorcode:
+    if error.errno is not None and error.errno in errorcode:
         text = f"{text} ({errorcode[error.errno]})"
     return f"{subject}: {text}" if subject else text

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, dataclass_transform
 else:
 
-    def dataclass_transform(**_options):
+    def dataclass_transform(**_options: object) -> object:
         return lambda cls: cls
 
 
@@ -40,7 +40,7 @@ class Record:
             yield name, getattr(self, name)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and list(self.items()) == list(other.items())  # type: ignore[attr-defined]
+        return type(other) is type(self) and list(self.items()) == list(other.items())
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -22,7 +22,7 @@ class Option:
         self.names = names
         self.help = help
         self.value = value
-        self.default = [] if repeated else (default if value else False)
+        self.default: Any = default if value else False
         self.repeated = repeated
 
 
@@ -32,7 +32,7 @@ class Verb:
     stop: True when everything after the first operand is an operand too (a command with flags of its own).
     """
 
-    __slots__ = ("help", "most", "least", "operands", "options", "stop")
+    __slots__ = ("help", "least", "most", "operands", "options", "stop")
 
     def __init__(
         self, help: str, *, operands: str = "", least: int = 0, most: int | None = 0,
@@ -70,7 +70,7 @@ def parse(words: Sequence[str], options: Sequence[Option], *, stop: bool = False
     missing value and on a switch that is given one other than true or false.
     """
     known = {name: option for option in options for name in option.names}
-    values = {option.names[0]: list(option.default) if option.repeated else option.default for option in options}
+    values: dict[str, Any] = {option.names[0]: [] if option.repeated else option.default for option in options}
     operands: list[str] = []
     rest = iter(words)
     for word in rest:

@@ -6,9 +6,8 @@ arguments are numbers, byte strings and flat buffers.
 
 from __future__ import annotations
 
-import os
-
 import _ctypes
+import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ _COLUMN = 0 if _MACHINE == "x86_64" else 1
 _NUMBERS = {
     "capget": (125, 90),
     "capset": (126, 91),
+    "fstatfs": (138, 44),
     "pivot_root": (155, 41),
     "mount": (165, 40),
     "umount2": (166, 39),
@@ -35,6 +35,8 @@ _NUMBERS = {
     "bpf": (321, 280),
     "execveat": (322, 281),
     "personality": (135, 92),
+    "prlimit64": (302, 261),
+    "statfs": (137, 43),
 }
 _SAME = {
     "open_tree": 428,
@@ -69,7 +71,8 @@ class _Function(_ctypes.CFuncPtr):
     _restype_ = _Long
 
 
-_syscall = _Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))
+_libc = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
+_syscall = _Function(_ctypes.dlsym(_libc, "syscall"))
 _syscall.argtypes = (_Word,) * 7
 
 
@@ -94,10 +97,11 @@ class Pinned:
         self.address = _ctypes.addressof(self.memory)
 
 
-class SyscallError(OSError):
-    """OSError that also knows the name of the failed call, in `syscall`."""
-
-    syscall: str = ""
+def failure(name: str, code: int, text: str, object: str | bytes | None) -> OSError:
+    """Gives the OSError (FileNotFoundError and so on by `code`) of the call `name`, which it knows as `syscall`."""
+    error = OSError(code, text, os.fsdecode(object) if object is not None else None)
+    setattr(error, "syscall", name)  # noqa: B010 (no declared attribute)
+    return error
 
 
 def syscall(name: str, *arguments: Any, object: str | bytes | None = None) -> int:
@@ -105,13 +109,11 @@ def syscall(name: str, *arguments: Any, object: str | bytes | None = None) -> in
 
     arguments: numbers, bytes (with the NUL of a C string added by ctypes), buffers, None.
     object: what the call is about, for the error's filename.
-    Raises SyscallError (an OSError) when the result is -1.
+    Raises OSError when the result is -1.
     """
     number = _SAME.get(name) or _NUMBERS[name][_COLUMN]
     result: int = _syscall(number, *arguments, *(0,) * (6 - len(arguments)))
     if result == -1:
         code = _ctypes.get_errno()
-        error = SyscallError(code, os.strerror(code), os.fsdecode(object) if object is not None else None)
-        error.syscall = name
-        raise error
+        raise failure(name, code, os.strerror(code), object)
     return result

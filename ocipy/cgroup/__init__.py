@@ -1,0 +1,1 @@
+"""Cgroups on the host's side: making, limiting, joining, freezing, emptying and removing them."""

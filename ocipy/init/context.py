@@ -1,0 +1,91 @@
+"""What the functions of this room share while they turn one process into a container."""
+
+from __future__ import annotations
+
+import os
+
+from ..linux.openat2 import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV, openat2
+from ..linux.process import close_others
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .channel import Channel
+
+_WITHIN = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV
+
+
+class Init:
+    """State of the init process.
+
+    channel: the end of the socket pair to the command. proc: O_PATH descriptor of the host's /proc directory.
+    bundle: absolute path of the bundle. descriptors: what the command has handed over, by purpose.
+    preserved: number of descriptors after stderr that the program gets.
+    root: O_PATH descriptor of the mount that becomes the container's root, -1 until it is prepared.
+    readonly_later: descriptors of mounts that become read-only once their content is made, by property.
+    null: O_PATH descriptor of the host's null device, verified, -1 until the root is prepared.
+    file_mask, directory_mask: the first mask of its kind, from which further ones are cloned, or -1.
+    hook_state: the JSON that hooks get, without the pid. home: HOME when the config has none.
+    program: path of the executable, once found. in_directory: whether the working directory could be entered.
+    """
+
+    def __init__(
+        self, channel: Channel, proc: int, bundle: str, descriptors: dict[str, list[int]], preserved: int = 0
+    ) -> None:
+        self.channel = channel
+        self.proc = proc
+        self.bundle = bundle
+        self.descriptors = descriptors
+        self.preserved = preserved
+        self.root = -1
+        self.readonly_later: dict[str, int] = {}
+        self.null = -1
+        self.file_mask = -1
+        self.directory_mask = -1
+        self.hook_state = ""
+        self.home = ""
+        self.program = ""
+        self.in_directory = False
+        self.last_capability = int(self.read_proc("sys/kernel/cap_last_cap"))
+
+    def take(self, name: str) -> list[int]:
+        """Gives the descriptors that were handed over for a purpose; they belong to the caller from then on."""
+        return self.descriptors.pop(name)
+
+    def warn(self, text: str) -> None:
+        """Lets the command tell the person something that is not a failure."""
+        self.channel.send(("warning", text))
+
+    def write(self, descriptor: int, data: bytes) -> None:
+        """Writes all in one call, as files of the kernel want it, and closes the descriptor."""
+        try:
+            os.write(descriptor, data)
+        finally:
+            os.close(descriptor)
+
+    def write_proc(self, path: str, value: str) -> None:
+        """Writes a file of the host's procfs, which the container can neither cover nor redirect (CVE-2025-52881)."""
+        try:
+            self.write(openat2(self.proc, path, os.O_WRONLY, 0, _WITHIN), value.encode())
+        except OSError as error:
+            error.filename = f"/proc/{path}"
+            raise
+
+    def read_proc(self, path: str) -> str:
+        """Gives the text of a file of the host's procfs."""
+        descriptor = openat2(self.proc, path, os.O_RDONLY, 0, _WITHIN)
+        try:
+            return os.read(descriptor, 1 << 16).decode()
+        finally:
+            os.close(descriptor)
+
+    def environment(self, env: tuple[str, ...]) -> dict[str, str]:
+        """Gives the program's environment; HOME is added when the config has none."""
+        variables = dict(entry.split("=", 1) for entry in env)
+        if self.home:
+            variables.setdefault("HOME", self.home)
+        return variables
+
+    def detach(self, *kept: int) -> None:
+        """Lets go of the host: besides `kept`, what is left are the standard streams and the preserved descriptors."""
+        self.channel.close()
+        close_others({0, 1, 2, *range(3, 3 + self.preserved), *kept})

@@ -1,0 +1,124 @@
+"""From root in new namespaces to the process that the config describes: limits, user, capabilities."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import OcipyError
+from ..linux import capability, keyring, process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .context import Init
+
+
+def new_session_keyring(init: Init, property: str, name: str) -> None:
+    try:
+        keyring.join_session_keyring(name)
+    except OSError as error:
+        # ENOSYS: a kernel without keys; EPERM: a seccomp filter above us, as in nested containers; EDQUOT: quota.
+        init.warn(f"session keyring {name}: {error.strerror}")
+
+
+def set_oom_score(init: Init, property: str, value: int) -> None:
+    init.write_proc("self/oom_score_adj", str(value))
+
+
+def reset_cpu_affinity(init: Init, property: str) -> None:
+    # Since kernel 6.2 an affinity that a caller set survives the move into the container's cpuset.
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+
+
+def set_scheduler(
+    init: Init, property: str, policy: int, flags: int, nice: int, priority: int, runtime: int, deadline: int,
+    period: int,
+) -> None:  # fmt: skip
+    process.set_scheduler(policy, flags, nice, priority, runtime, deadline, period)
+
+
+def set_io_priority(init: Init, property: str, class_: int, priority: int) -> None:
+    process.set_io_priority(class_, priority)
+
+
+def set_personality(init: Init, property: str, domain: int) -> None:
+    process.set_personality(domain)
+
+
+def raise_rlimit(init: Init, property: str, type: str, hard: int) -> None:
+    soft, present = process.get_rlimit(type)
+    if hard > present:
+        process.set_rlimit(type, soft, hard)
+
+
+def set_rlimit(init: Init, property: str, type: str, soft: int, hard: int) -> None:
+    process.set_rlimit(type, soft, hard)
+
+
+def set_user(
+    init: Init, property: str, uid: int, gid: int, groups: tuple[int, ...], umask: int | None, bounding: int
+) -> None:
+    for number in range(init.last_capability + 1):
+        if not bounding >> number & 1:
+            capability.drop_bounding(number)
+    _own_standard_streams(uid)
+    os.setgroups(groups)
+    os.setresgid(gid, gid, gid)
+    process.prctl(process.PR_SET_KEEPCAPS, 1)
+    os.setresuid(uid, uid, uid)
+    process.prctl(process.PR_SET_KEEPCAPS, 0)
+    # A change of user resets it to what /proc/sys/fs/suid_dumpable says.
+    process.prctl(process.PR_SET_DUMPABLE, 0)
+    if umask is not None:
+        os.umask(umask)
+
+
+def _own_standard_streams(uid: int) -> None:
+    """Gives the user its standard streams, so that it can open /proc/self/fd/1; never the host's /dev/null."""
+    for stream in range(3):
+        try:
+            status = os.fstat(stream)
+            if status.st_uid != uid and status.st_rdev != os.makedev(1, 3):
+                os.fchown(stream, uid, -1)
+        except OSError:
+            # Closed, on a read-only or foreign file system, or a socket: as useful as it was.
+            continue
+
+
+def set_capabilities(
+    init: Init, property: str, bounding: int, effective: int, permitted: int, inheritable: int, ambient: int
+) -> None:
+    capability.clear_ambient()
+    capability.capset(effective, permitted, inheritable)
+    for number in range(init.last_capability + 1):
+        if ambient >> number & 1:
+            capability.raise_ambient(number)
+    _verify(init, (("Inh", inheritable), ("Prm", permitted), ("Eff", effective), ("Bnd", bounding), ("Amb", ambient)))
+
+
+def _verify(init: Init, wanted: tuple[tuple[str, int], ...]) -> None:
+    """Reads the five sets back, so that no refusal by the kernel goes unseen (proc(5), /proc/pid/status)."""
+    status = init.read_proc("self/status")
+    for name, mask in wanted:
+        _before, _name, rest = status.partition(f"Cap{name}:\t")
+        seen = int(rest[:16], 16)
+        if seen != mask:
+            raise OcipyError(f"the kernel shows Cap{name} {seen:016x} instead of {mask:016x}")
+
+
+def set_no_new_privileges(init: Init, property: str) -> None:
+    process.prctl(process.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+HANDLERS = {
+    "NewSessionKeyring": new_session_keyring,
+    "SetOOMScore": set_oom_score,
+    "ResetCPUAffinity": reset_cpu_affinity,
+    "SetScheduler": set_scheduler,
+    "SetIOPriority": set_io_priority,
+    "SetPersonality": set_personality,
+    "RaiseRlimit": raise_rlimit,
+    "SetRlimit": set_rlimit,
+    "SetUser": set_user,
+    "SetCapabilities": set_capabilities,
+    "SetNoNewPrivileges": set_no_new_privileges,
+}

@@ -1,0 +1,324 @@
+"""mounts: each is built detached, complete with flags and content, and then attached to a descriptor in the root."""
+
+from __future__ import annotations
+
+import os
+import stat
+from errno import ELOOP, ENOTDIR, EPERM
+
+from ..errors import OcipyError
+from ..linux.mount import (
+    AT_FDCWD,
+    FSCONFIG_CMD_CREATE,
+    FSCONFIG_CMD_RECONFIGURE,
+    FSCONFIG_SET_FLAG,
+    FSCONFIG_SET_STRING,
+    FSCONFIG_STRING_MAX,
+    MOUNT_ATTR__ATIME,
+    MOUNT_ATTR_NOATIME,
+    MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NODIRATIME,
+    MOUNT_ATTR_NOEXEC,
+    MOUNT_ATTR_NOSUID,
+    MOUNT_ATTR_NOSYMFOLLOW,
+    MOUNT_ATTR_RDONLY,
+    MOUNT_ATTR_STRICTATIME,
+    MS_DIRSYNC,
+    MS_I_VERSION,
+    MS_LAZYTIME,
+    MS_MANDLOCK,
+    MS_NOATIME,
+    MS_NODEV,
+    MS_NODIRATIME,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_NOSYMFOLLOW,
+    MS_RDONLY,
+    MS_STRICTATIME,
+    MS_SYNCHRONOUS,
+    PROC_SUPER_MAGIC,
+    clone_tree,
+    file_system_magic,
+    fsconfig,
+    fsmount,
+    fsopen,
+    fspick,
+    mount,
+    mount_setattr,
+    move_mount,
+    set_propagation,
+)
+from ..linux.openat2 import RESOLVE_NO_SYMLINKS
+from .paths import make_directories, make_file, open_in_root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .context import Init
+
+    # Parameters of a file system; None is the value of a mere flag.
+    _Data = tuple[tuple[str, str | None], ...]
+
+_CLASSIC_ATTRIBUTES = (
+    (MOUNT_ATTR_RDONLY, MS_RDONLY),
+    (MOUNT_ATTR_NOSUID, MS_NOSUID),
+    (MOUNT_ATTR_NODEV, MS_NODEV),
+    (MOUNT_ATTR_NOEXEC, MS_NOEXEC),
+    (MOUNT_ATTR_NOATIME, MS_NOATIME),
+    (MOUNT_ATTR_STRICTATIME, MS_STRICTATIME),
+    (MOUNT_ATTR_NODIRATIME, MS_NODIRATIME),
+    (MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW),
+)
+_CLASSIC_SUPERBLOCK = {
+    "ro": MS_RDONLY,
+    "sync": MS_SYNCHRONOUS,
+    "dirsync": MS_DIRSYNC,
+    "lazytime": MS_LAZYTIME,
+    "mand": MS_MANDLOCK,
+    "iversion": MS_I_VERSION,
+}
+_CLEARED_BY = (
+    (MOUNT_ATTR_RDONLY, "rw"),
+    (MOUNT_ATTR_NOSUID, "suid"),
+    (MOUNT_ATTR_NODEV, "dev"),
+    (MOUNT_ATTR_NOEXEC, "exec"),
+    (MOUNT_ATTR__ATIME, "atime, relatime or strictatime"),
+)
+
+
+def bind_mount(
+    init: Init, property: str, source: str, destination: str, recursive: bool, set: int, clear: int,
+    recursive_set: int, recursive_clear: int, propagation: tuple[int, ...], on_proc: bool, options: tuple[str, ...],
+) -> None:  # fmt: skip
+    tree = clone_tree(AT_FDCWD, source, recursive=recursive)
+    try:
+        if destination == "/proc" and file_system_magic(tree) != PROC_SUPER_MAGIC:
+            raise OcipyError('"/proc" cannot be mounted because it is not of type proc')
+        _set_attributes(tree, source, (set, clear), (recursive_set, recursive_clear), propagation)
+        is_directory = stat.S_ISDIR(os.fstat(tree).st_mode)
+        place = _destination(init, destination, is_directory, on_proc)
+        _attach(tree, place, destination)
+    finally:
+        os.close(tree)
+
+
+def filesystem_mount(
+    init: Init, property: str, type: str, source: str, destination: str, data: _Data, superblock: tuple[str, ...],
+    set: int, propagation: tuple[int, ...], tmpcopyup: bool, readonly_later: bool, label: str, on_proc: bool,
+    options: tuple[str, ...],
+) -> None:  # fmt: skip
+    place, existed = _filesystem_destination(init, type, destination, on_proc)
+    if type == "tmpfs" and existed and not any(key == "mode" for key, _value in data):
+        data = (*data, ("mode", f"{stat.S_IMODE(os.fstat(place).st_mode):o}"))
+    if label and os.access("/sys/fs/selinux/enforce", os.F_OK):
+        data = (*data, ("context", label))
+    if "iversion" in superblock or any(len(os.fsencode(value or "")) > FSCONFIG_STRING_MAX for _key, value in data):
+        _mount_classic(init, place, source, type, _classic_flags(superblock, set), _joined(data))
+        os.close(place)
+        tree = open_in_root(init.root, destination)
+    else:
+        tree = _detached(type, source, data, superblock, set)
+        if tmpcopyup:
+            from .copyup import copy_up
+
+            copy_up(init, place, tree)
+        _attach(tree, place, destination)
+    for kind in propagation:
+        set_propagation(tree, kind, destination)
+    if readonly_later:
+        init.readonly_later[property] = tree
+    else:
+        os.close(tree)
+
+
+def cgroup_mount(
+    init: Init, property: str, destination: str, hierarchies: tuple[tuple[str, str, str], ...], namespaced: bool,
+    set: int, propagation: tuple[int, ...],
+) -> None:  # fmt: skip
+    place, _existed = _filesystem_destination(init, "tmpfs", destination, False)
+    tree = _detached("tmpfs", "tmpfs", (("mode", "755"),), (), set & ~MOUNT_ATTR_RDONLY)
+    try:
+        # From here on the directory is a new tmpfs in which nobody else can have placed a link.
+        _attach(tree, place, destination)
+        for name, controllers, directory in hierarchies:
+            os.mkdir(name, 0o755, dir_fd=tree)
+            point = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=tree)
+            view = _detached("cgroup", "cgroup", _hierarchy(controllers), (), set) if namespaced else -1
+            if view < 0:
+                view = clone_tree(AT_FDCWD, directory, recursive=True)
+                mount_setattr(view, set=set, recursive=True, object=directory)
+            _attach(view, point, f"{destination}/{name}")
+            os.close(view)
+            for controller in controllers.split(",") if "," in controllers else ():
+                os.symlink(name, controller, dir_fd=tree)
+        for kind in propagation:
+            set_propagation(tree, kind, destination)
+        if set & MOUNT_ATTR_RDONLY:
+            mount_setattr(tree, set=MOUNT_ATTR_RDONLY, object=destination)
+    finally:
+        os.close(tree)
+
+
+def _hierarchy(controllers: str) -> _Data:
+    """Gives the parameters that select an existing v1 hierarchy: its controllers, or its name when it has none."""
+    if controllers.startswith("name="):
+        return (("none", None), ("name", controllers[len("name=") :]))
+    return tuple((name, None) for name in controllers.split(","))
+
+
+def remount(
+    init: Init, property: str, destination: str, bind: bool, data: _Data, superblock: tuple[str, ...], set: int,
+    clear: int, recursive_set: int, recursive_clear: int, propagation: tuple[int, ...], options: tuple[str, ...],
+) -> None:  # fmt: skip
+    place = open_in_root(init.root, destination)
+    try:
+        if not bind and (data or superblock):
+            context = fspick(place, destination)
+            try:
+                _configure(context, data, superblock)
+                fsconfig(context, FSCONFIG_CMD_RECONFIGURE)
+            finally:
+                os.close(context)
+        _set_attributes(place, destination, (set, clear), (recursive_set, recursive_clear), propagation)
+    finally:
+        os.close(place)
+
+
+def finish_readonly(init: Init, property: str, destination: str) -> None:
+    tree = init.readonly_later.pop(property)
+    mount_setattr(tree, set=MOUNT_ATTR_RDONLY, object=destination)
+    os.close(tree)
+
+
+def _set_attributes(
+    tree: int, object: str, own: tuple[int, int], below: tuple[int, int], propagation: tuple[int, ...]
+) -> None:
+    try:
+        # The whole tree first, so that what is asked for the mount itself prevails.
+        if any(below):
+            mount_setattr(tree, *below, recursive=True, object=object)
+        if any(own):
+            mount_setattr(tree, *own, object=object)
+    except PermissionError:
+        names = ", ".join(name for flag, name in _CLEARED_BY if (own[1] | below[1]) & flag)
+        hint = f"flags of the source are locked in a user namespace; leave out {names}" if names else ""
+        raise OcipyError(f"flags of {object} cannot be changed: Operation not permitted (EPERM)", hint=hint) from None
+    for kind in propagation:
+        set_propagation(tree, kind, object)
+
+
+def _destination(init: Init, path: str, is_directory: bool, on_proc: bool) -> int:
+    """Gives an O_PATH descriptor of the mount point, made to fit the source if it does not exist."""
+    # What replaces a file of /proc must be at that very place.
+    resolve = RESOLVE_NO_SYMLINKS if on_proc else 0
+    make = make_directories if is_directory else make_file
+    try:
+        place = open_in_root(init.root, path, os.O_PATH, resolve)
+    except FileNotFoundError:
+        place = make(init.root, path, resolve=resolve)
+    _check_place(place, path, on_proc)
+    if stat.S_ISDIR(os.fstat(place).st_mode) != is_directory:
+        os.close(place)
+        wanted, found = ("a directory", "a file") if is_directory else ("a file", "a directory")
+        raise OcipyError(f"{path} is {found} in the root file system, the source is {wanted}")
+    return place
+
+
+def _filesystem_destination(init: Init, type: str, path: str, on_proc: bool) -> tuple[int, bool]:
+    """Gives an O_PATH descriptor of the directory to mount on, and whether it existed before."""
+    flags = os.O_PATH | os.O_DIRECTORY
+    # A link here would put the kernel's files elsewhere and leave the image's own in their place: CVE-2019-19921,
+    # CVE-2023-27561, CVE-2025-54867.
+    strict = type in ("proc", "sysfs")
+    resolve = RESOLVE_NO_SYMLINKS if strict or on_proc else 0
+    try:
+        try:
+            place, existed = open_in_root(init.root, path, flags, resolve), True
+        except FileNotFoundError:
+            place, existed = make_directories(init.root, path, resolve=resolve), False
+    except OSError as error:
+        if strict and error.errno in (ELOOP, ENOTDIR):
+            raise OcipyError(f'filesystem "{type}" must be mounted on ordinary directory: {path} is none') from None
+        raise
+    _check_place(place, path, on_proc)
+    return place, existed
+
+
+def _check_place(place: int, path: str, on_proc: bool) -> None:
+    """Refuses a path that links of the image have led into a procfs, whatever it is called (CVE-2025-52881)."""
+    if not on_proc and path != "/proc" and file_system_magic(place) == PROC_SUPER_MAGIC:
+        os.close(place)
+        raise OcipyError(f'"{path}" cannot be mounted because it is inside /proc')
+
+
+def _attach(tree: int, place: int, path: str) -> None:
+    """Attaches a detached mount and closes the descriptor of the place."""
+    try:
+        move_mount(tree, place, path)
+    finally:
+        os.close(place)
+
+
+def _detached(type: str, source: str, data: _Data, superblock: tuple[str, ...], attributes: int) -> int:
+    """Makes a file system and gives the descriptor of its mount, which is not attached anywhere yet."""
+    try:
+        context = fsopen(type)
+        try:
+            if source:
+                fsconfig(context, FSCONFIG_SET_STRING, "source", source)
+            _configure(context, data, superblock)
+            fsconfig(context, FSCONFIG_CMD_CREATE)
+            return fsmount(context, attributes)
+        finally:
+            os.close(context)
+    except OSError as error:
+        # Only who owns the network namespace may mount a sysfs; the host's is the same one then.
+        if type == "sysfs" and error.errno == EPERM:
+            return _host_sysfs(attributes)
+        error.filename = type if error.filename in (None, type) else f"{type} {error.filename}"
+        raise
+
+
+def _configure(context: int, data: _Data, superblock: tuple[str, ...]) -> None:
+    for name in superblock:
+        if name != "iversion":
+            fsconfig(context, FSCONFIG_SET_FLAG, name)
+    for key, value in data:
+        fsconfig(context, FSCONFIG_SET_FLAG if value is None else FSCONFIG_SET_STRING, key, value)
+
+
+def _host_sysfs(attributes: int) -> int:
+    tree = clone_tree(AT_FDCWD, "/sys", recursive=True)
+    safe = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
+    mount_setattr(tree, set=safe, recursive=True, object="/sys")
+    if attributes & ~safe:
+        mount_setattr(tree, set=attributes, object="/sys")
+    return tree
+
+
+def _mount_classic(init: Init, place: int, source: str, type: str, flags: int, data: str) -> None:
+    """Mounts by mount(2), which takes a page of data, and the flag iversion, where fsconfig(2) does not."""
+    os.fchdir(init.proc)
+    mount(source or type, f"self/fd/{place}", type, flags, data)
+
+
+def _classic_flags(superblock: tuple[str, ...], attributes: int) -> int:
+    flags = 0
+    for attribute, flag in _CLASSIC_ATTRIBUTES:
+        if attributes & attribute:
+            flags |= flag
+    for name in superblock:
+        flags |= _CLASSIC_SUPERBLOCK.get(name, 0)
+    return flags
+
+
+def _joined(data: _Data) -> str:
+    return ",".join(key if value is None else f"{key}={value}" for key, value in data)
+
+
+HANDLERS = {
+    "BindMount": bind_mount,
+    "FilesystemMount": filesystem_mount,
+    "CgroupMount": cgroup_mount,
+    "Remount": remount,
+    "FinishReadonly": finish_readonly,
+}

@@ -1,0 +1,93 @@
+"""linux.cgroupsPath and linux.resources -> operations, for whichever kind of cgroups the host has."""
+
+from __future__ import annotations
+
+from ..errors import ConfigError
+from ..spec.model import Resources
+from .cgroup_operations import CreateCgroup, EnableControllers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..spec.model import Spec
+    from .facts import CgroupFacts
+    from .operation import Operation
+
+_PATH = "linux.cgroupsPath"
+
+
+def compile_cgroup(spec: Spec, facts: CgroupFacts, id: str) -> tuple[list[Operation], list[str]]:
+    """Gives the operations in order and warnings, each a line that starts with the property it is about.
+
+    Raises ConfigError for a path that is no cgroup of the container's own and for each limit that this host
+    can't set.
+    """
+    directories = cgroup_directories(spec.linux.cgroupsPath, facts, id)
+    operations: list[Operation] = []
+    if directories:
+        operations.append(CreateCgroup(property=_PATH, directories=directories))
+    limits, warnings = compile_resources(spec.linux.resources or Resources(), facts, directories)
+    unified = dict(directories).get("")
+    if facts.version == 2 and unified:
+        operations.append(
+            EnableControllers(property=_PATH, root=facts.unified, directory=unified, controllers=facts.available)
+        )
+    return operations + limits, warnings
+
+
+def cgroup_directories(path: str, facts: CgroupFacts, id: str) -> tuple[tuple[str, str], ...]:
+    """Gives pairs of controller list ("" for v2) and absolute directory, in the order in which to join them.
+
+    path: linux.cgroupsPath. Absolute: below each hierarchy's mount point. Relative, or absent and then `id`: below
+    the caller's own cgroup; on v2 beside it, because a cgroup that holds processes can't hand controllers down.
+    Raises ConfigError when the path has a control character, or `..` leaves nothing of it.
+    """
+    if not all(character.isprintable() for character in path):
+        raise ConfigError([(_PATH, f"{path!r} has characters that no cgroup name may have")])
+    below = _components(path or id)
+    if not below:
+        raise ConfigError([(_PATH, f"{path!r} names no cgroup of the container's own; name one, such as /{id}")])
+    mounts = list(facts.hierarchies)
+    # Last, so that what the runtime does before is not charged to the container.
+    mounts.sort(key=lambda mount: "memory" in mount[0].split(","))
+    if facts.unified:
+        mounts.append(("", facts.unified))
+    own = dict(facts.own)
+    result = []
+    for controllers, mount in mounts:
+        base = [] if path.startswith("/") else _components(own.get(controllers, "/"))
+        if facts.version == 2:
+            base = base[:-1]
+        result.append((controllers, "/".join((mount, *base, *below))))
+    return tuple(result)
+
+
+def compile_resources(
+    resources: Resources, facts: CgroupFacts, directories: tuple[tuple[str, str], ...], devices: bool = True
+) -> tuple[list[Operation], list[str]]:
+    """Gives the operations that set the limits of an existing cgroup, and warnings.
+
+    devices: False leaves the device rules as they are, which is what an update wants.
+    Raises ConfigError for each limit that this host can't set.
+    """
+    if facts.version == 2:
+        from .cgroup_v2 import V2 as Compiler
+    else:
+        from .cgroup_v1 import V1 as Compiler  # type: ignore[assignment]
+    compiler = Compiler(facts, dict(directories))
+    if devices:
+        compiler.devices(resources.devices)
+    compiler.resources(resources)
+    if compiler.problems:
+        raise ConfigError(compiler.problems)
+    return compiler.operations, compiler.warnings
+
+
+def _components(path: str) -> list[str]:
+    """Gives the names in a path; `..` takes back one name and never climbs out."""
+    result: list[str] = []
+    for name in path.split("/"):
+        if name == "..":
+            del result[-1:]
+        elif name not in ("", "."):
+            result.append(name)
+    return result

@@ -1,0 +1,107 @@
+"""The operations that make a cgroup and set its limits: all on the host's side, all data."""
+
+from __future__ import annotations
+
+from .operation import HOST, Operation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+
+class CreateCgroup(Operation):
+    """directories: pairs of controller list ("" for cgroup v2) and the absolute directory to make."""
+
+    side: ClassVar[str] = HOST
+    directories: tuple[tuple[str, str], ...]
+
+    def describe(self) -> str:
+        return "create cgroup " + ", ".join(directory for _, directory in self.directories)
+
+
+class EnableControllers(Operation):
+    """Cgroup v2: make controllers usable in `directory` by its ancestors' cgroup.subtree_control, from `root` down."""
+
+    side: ClassVar[str] = HOST
+    root: str
+    directory: str
+    controllers: tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"enable {' '.join(self.controllers)} down to {self.directory}"
+
+
+class WriteCgroupFile(Operation):
+    """optional: a kernel without that file is no error, because it then behaves as asked."""
+
+    side: ClassVar[str] = HOST
+    directory: str
+    file: str
+    value: str
+    optional: bool = False
+
+    def describe(self) -> str:
+        return f"write {self.value} to {self.directory}/{self.file}"
+
+
+class WriteFirstCgroupFile(Operation):
+    """choices: pairs of file and value; the first file that the kernel has gets its value."""
+
+    side: ClassVar[str] = HOST
+    directory: str
+    choices: tuple[tuple[str, str], ...]
+
+    def describe(self) -> str:
+        choices = " or ".join(f"{value} to {file}" for file, value in self.choices)
+        return f"write {choices} in {self.directory}"
+
+
+class SetMemoryLimits(Operation):
+    """Cgroup v1: limit of memory, and of memory plus swap, in bytes; -1 is unlimited, None leaves it."""
+
+    side: ClassVar[str] = HOST
+    directory: str
+    limit: int | None = None
+    swap: int | None = None
+
+    def describe(self) -> str:
+        limits = (("memory", self.limit), ("memory+swap", self.swap))
+        return f"limit {', '.join(f'{name} to {value}' for name, value in limits if value is not None)}"
+
+
+class CheckMemoryUsage(Operation):
+    """Refuse a limit in bytes that is below what the cgroup uses already."""
+
+    side: ClassVar[str] = HOST
+    directory: str
+    limit: int
+
+    def describe(self) -> str:
+        return f"check that {self.directory} uses no more than {self.limit} bytes"
+
+
+class WriteDeviceRules(Operation):
+    """Cgroup v1. rules: property, file (devices.allow, devices.deny) and the line for it, in order."""
+
+    side: ClassVar[str] = HOST
+    directory: str
+    rules: tuple[tuple[str, str, str], ...]
+
+    def describe(self) -> str:
+        return "set device rules: " + ", ".join(f"{file[8:]} {line}" for _, file, line in self.rules)
+
+
+class AttachDeviceProgram(Operation):
+    """Cgroup v2. rules: allow, type (a, b, c), major and minor (None: any) and access, the last match wins."""
+
+    side: ClassVar[str] = HOST
+    directory: str
+    rules: tuple[tuple[bool, str, int | None, int | None, str], ...]
+
+    def describe(self) -> str:
+        def text(rule: tuple[bool, str, int | None, int | None, str]) -> str:
+            allow, kind, major, minor, access = rule
+            numbers = ":".join("*" if number is None else str(number) for number in (major, minor))
+            return f"{'allow' if allow else 'deny'} {kind} {numbers} {access}"
+
+        return "attach device program: " + ", ".join(map(text, self.rules))

@@ -1,0 +1,160 @@
+"""The compiler: a Spec, facts of the host and what the command line asks become one ordered list of operations."""
+
+from __future__ import annotations
+
+from ..errors import ConfigError
+from ..linux.process import PERSONALITIES
+from ..record import Record
+from ..spec.unsupported import unsupported
+from .cgroup import cgroup_directories, compile_cgroup
+from .hooks import compile_hooks
+from .lifecycle import (
+    ListenForStart,
+    RecordCreated,
+    RecordCreating,
+    SendConsole,
+    SendPidfd,
+    VerifyCgroup,
+    WritePidFile,
+)
+from .namespaces import JoinCgroup, NewCgroupNamespace, compile_namespaces, compile_settings, new_namespaces
+from .process import (
+    AwaitStart,
+    ExecuteProgram,
+    SetPersonality,
+    compile_before_root,
+    compile_identity,
+    compile_rlimits,
+)
+from .rootfs import compile_rootfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..spec.model import Spec
+    from .facts import HostFacts
+    from .operation import Operation
+
+
+class Request(Record):
+    """What the command line asks. Paths absolute or ""; directory: where the state is kept; preserved: descriptors.
+
+    listen_env: variables that announce passed sockets (sd_listen_fds(3)).
+    """
+
+    id: str
+    bundle: str
+    directory: str
+    no_pivot: bool = False
+    no_new_keyring: bool = False
+    preserved: int = 0
+    pid_file: str = ""
+    console_socket: str = ""
+    pidfd_socket: str = ""
+    listen_env: tuple[str, ...] = ()
+
+
+class Plan(Record):
+    """operations: in the order of execution. cgroups: controllers and directory. warnings: lines for a person."""
+
+    operations: tuple[Operation, ...]
+    cgroups: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+
+
+def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
+    """Gives the plan of `create` followed by `start`.
+
+    Raises ConfigError with every property that this host or ocipy cannot honour; nothing has been touched then.
+    """
+    problems = unsupported(spec)
+    warnings: list[str] = []
+    if spec.root is None:
+        problems.append(("root", "is required"))
+    settings, sysctls = compile_settings(spec, problems)
+    cgroup: list[Operation] = []
+    cgroups: tuple[tuple[str, str], ...] = ()
+    before: list[Operation] = []
+    after: list[Operation] = []
+    try:
+        cgroups = cgroup_directories(spec.linux.cgroupsPath, facts.cgroup, request.id)
+        cgroup, notes = compile_cgroup(spec, facts.cgroup, request.id)
+        warnings += notes
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        before, after = compile_rootfs(spec, facts, cgroups, request.bundle, request.no_pivot)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    opened, create_init = compile_namespaces(spec)
+    operations = [
+        *opened,
+        RecordCreating(property="", directory=request.directory),
+        *cgroup,
+        ListenForStart(property=""),
+        create_init,
+        *_membership(spec, facts, cgroups),
+        *settings,
+        *before,
+        *(compile_before_root(spec.process) if spec.process else ()),
+        *compile_hooks(spec, "prestart"),
+        *compile_hooks(spec, "createRuntime"),
+        *compile_hooks(spec, "createContainer"),
+        *sysctls,
+        *after,
+        *_identity(spec, facts, request, warnings),
+        *_announcements(spec, request, cgroups),
+        AwaitStart(property=""),
+        *compile_hooks(spec, "startContainer"),
+        *_program(spec, request),
+        *compile_hooks(spec, "poststart"),
+    ]
+    return Plan(operations=tuple(operations), cgroups=cgroups, warnings=tuple(warnings))
+
+
+def _membership(spec: Spec, facts: HostFacts, cgroups: tuple[tuple[str, str], ...]) -> list[Operation]:
+    """Gives how init gets into its cgroup; on v2 it is born there. The namespace comes after, to have it as root."""
+    operations: list[Operation] = []
+    if cgroups and facts.cgroup.version == 1:
+        operations.append(JoinCgroup(property="linux.cgroupsPath"))
+    if "cgroup" in new_namespaces(spec):
+        operations.append(NewCgroupNamespace(property="linux.namespaces"))
+    return operations
+
+
+def _identity(spec: Spec, facts: HostFacts, request: Request, warnings: list[str]) -> list[Operation]:
+    operations: list[Operation] = []
+    if spec.linux.personality:
+        domain = PERSONALITIES[spec.linux.personality]
+        operations.append(SetPersonality(property="linux.personality.domain", domain=domain))
+    if spec.process:
+        keyring = "" if request.no_new_keyring else f"_ses.{request.id}"
+        operations += compile_identity(spec.process, facts, keyring=keyring, warnings=warnings)
+    return operations
+
+
+def _announcements(spec: Spec, request: Request, cgroups: tuple[tuple[str, str], ...]) -> list[Operation]:
+    """Gives what tells the caller that the container is created; the record comes last."""
+    operations: list[Operation] = []
+    if cgroups:
+        operations.append(VerifyCgroup(property="linux.cgroupsPath"))
+    if request.console_socket:
+        operations.append(SendConsole(property="process.terminal", path=request.console_socket))
+    if request.pidfd_socket:
+        operations.append(SendPidfd(property="", path=request.pidfd_socket))
+    if request.pid_file:
+        operations.append(WritePidFile(property="", path=request.pid_file))
+    operations.append(RecordCreated(property=""))
+    return operations
+
+
+def _program(spec: Spec, request: Request) -> list[Operation]:
+    """Gives what comes right before the program; the limits are last, for they would bind ocipy too."""
+    if spec.process is None:
+        return []
+    process = spec.process
+    return [
+        *compile_rlimits(process),
+        ExecuteProgram(property="process.args", args=process.args, env=process.env + request.listen_env),
+    ]

@@ -1,0 +1,31 @@
+"""What the compiler must know about the host: gathered by the caller, handed in as one value."""
+
+from __future__ import annotations
+
+from ..record import Record
+
+
+class CgroupFacts(Record):
+    """The cgroup hierarchies of the host.
+
+    version: 2 when /sys/fs/cgroup is cgroup v2; 1 when it has v1 controllers (a v2 hierarchy may stand beside them);
+    0 when there is none. unified: mount point of the v2 hierarchy, or "". hierarchies: v1 only, pairs of controller
+    list as in /proc/self/cgroup (`cpu,cpuacct`, `name=systemd`) and mount point. own: pairs of controller list (""
+    for v2) and the caller's cgroup path in it. available: v2 only, the controllers of the root.
+    """
+
+    version: int = 0
+    unified: str = ""
+    hierarchies: tuple[tuple[str, str], ...] = ()
+    own: tuple[tuple[str, str], ...] = ()
+    available: tuple[str, ...] = ()
+
+
+class HostFacts(Record):
+    """One value for all that the plan depends on besides the config.
+
+    capabilities: bit mask of what the caller may grant (its bounding set).
+    """
+
+    cgroup: CgroupFacts
+    capabilities: int

@@ -1,0 +1,58 @@
+"""The operations of the command itself: records, files and sockets that callers wait for."""
+
+from __future__ import annotations
+
+from .operation import HOST, Operation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+
+class HostOperation(Operation):
+    side: ClassVar[str] = HOST
+
+
+class RecordCreating(HostOperation):
+    """The state record comes before the first side effect: whatever happens, delete --force knows what to undo."""
+
+    directory: str
+
+    def describe(self) -> str:
+        return f"record the container as creating in {self.directory}"
+
+
+class ListenForStart(HostOperation):
+    def describe(self) -> str:
+        return "open the socket on which init waits for start"
+
+
+class VerifyCgroup(HostOperation):
+    def describe(self) -> str:
+        return "make sure that init is in the container's cgroup"
+
+
+class SendConsole(HostOperation):
+    path: str
+
+    def describe(self) -> str:
+        return f"send the terminal to the console socket {self.path}"
+
+
+class SendPidfd(HostOperation):
+    path: str
+
+    def describe(self) -> str:
+        return f"send a pidfd of init to the socket {self.path}"
+
+
+class WritePidFile(HostOperation):
+    path: str
+
+    def describe(self) -> str:
+        return f"write the pid of init to {self.path}"
+
+
+class RecordCreated(HostOperation):
+    def describe(self) -> str:
+        return "record the container as created"

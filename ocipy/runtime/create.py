@@ -1,0 +1,171 @@
+"""create: a bundle becomes a container that waits for start."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ..cgroup.host import detect
+from ..errors import ConfigError, OcipyError
+from ..plan.compile import Plan, Request, compile_create
+from ..plan.facts import HostFacts
+from ..record import Record
+from ..spec.load import load
+from .creation import Creation
+from .stage import Stage
+from .state import OCI_VERSION, Container
+from .store import Store, in_use
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..spec.model import Spec
+    from .log import Log
+
+
+class CreateOptions(Record):
+    """What `create` and `run` take. Paths as given, "" when not; bundle: directory of config.json.
+
+    preserve_fds: number of descriptors after stderr that the program gets.
+    """
+
+    bundle: str = "."
+    console_socket: str = ""
+    pidfd_socket: str = ""
+    pid_file: str = ""
+    no_pivot: bool = False
+    no_new_keyring: bool = False
+    preserve_fds: int = 0
+
+
+def create(store: Store, id: str, options: CreateOptions, log: Log, *, foreground: bool = False) -> Creation:
+    """Makes a container and gives the finished Creation, whose init waits for start.
+
+    foreground: the caller relays a terminal itself, so that no console socket is needed.
+    Raises OcipyError; nothing is left of the container then.
+    """
+    if store.exists(id):
+        raise in_use(id)
+    preserved, listen_env = _preserved(options.preserve_fds)
+    stage = Stage(preserved)
+    try:
+        data, spec = read_config(options.bundle)
+        plan = plan_create(store, id, options, spec, (preserved, listen_env))
+        _check_terminal(spec, options, foreground)
+        for warning in plan.warnings:
+            log.warning(warning)
+        container = Container(store, _record(id, options, spec))
+    except BaseException:
+        stage.abandon()
+        raise
+    creation = Creation(container, data, plan, stage, log)
+    creation.run()
+    return creation
+
+
+def read_config(bundle: str) -> tuple[bytes, Spec]:
+    """Gives config.json of a bundle as bytes and as Spec. Raises OcipyError, ConfigError."""
+    path = f"{bundle}/config.json"
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        raise OcipyError("JSON specification file config.json not found", hint=f"looked for {path}") from None
+    except OSError as error:
+        raise OcipyError(f"{path}: {error.strerror}") from None
+    spec = load(data)
+    if spec.root is not None:
+        _check_root(os.path.join(bundle, spec.root.path))
+    return data, spec
+
+
+def _check_root(path: str) -> None:
+    """The root must be a directory that exists (config.md, Root); a link could be exchanged, so it is none."""
+    if os.path.islink(path):
+        raise ConfigError([("root.path", f"{path} is a symbolic link, not a directory")])
+    if not os.path.isdir(path):
+        problem = "is not a directory" if os.path.lexists(path) else "does not exist"
+        raise ConfigError([("root.path", f"{path} {problem}")])
+
+
+def plan_create(
+    store: Store, id: str, options: CreateOptions, spec: Spec, passed: tuple[int, tuple[str, ...]] = (0, ())
+) -> Plan:
+    """Gives the plan of `create` on this host, and touches nothing. Raises ConfigError."""
+    request = Request(
+        id=id,
+        bundle=os.path.abspath(options.bundle),
+        directory=store.directory(id),
+        no_pivot=options.no_pivot,
+        no_new_keyring=options.no_new_keyring,
+        preserved=passed[0],
+        listen_env=passed[1],
+        pid_file=_absolute(options.pid_file),
+        console_socket=_absolute(options.console_socket),
+        pidfd_socket=_absolute(options.pidfd_socket),
+    )
+    return compile_create(spec, HostFacts(cgroup=detect(), capabilities=_own_capabilities()), request)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path) if path else ""
+
+
+def _own_capabilities() -> int:
+    """Gives the bounding set of this process, which is what it can grant (proc(5))."""
+    with open("/proc/self/status", "rb") as file:
+        _before, _name, rest = file.read().partition(b"CapBnd:\t")
+    return int(rest[:16], 16)
+
+
+def _preserved(extra: int) -> tuple[int, tuple[str, ...]]:
+    """Gives how many descriptors after stderr the program gets, and the variables that announce sockets among them.
+
+    As with runc, passed sockets (LISTEN_FDS) come first; LISTEN_PID is 1 inside.
+    """
+    text = os.environ.get("LISTEN_FDS", "")
+    sockets = int(text) if text.isascii() and text.isdigit() else 0
+    for number in range(3, 3 + sockets + extra):
+        try:
+            os.set_inheritable(number, True)
+        except OSError:
+            raise OcipyError(f"file descriptor {number} is to be preserved but is not open") from None
+    names = os.environ.get("LISTEN_FDNAMES", "")
+    env = [f"LISTEN_FDS={sockets}", "LISTEN_PID=1"] if sockets else []
+    if sockets and names:
+        env.append(f"LISTEN_FDNAMES={names}")
+    return sockets + extra, tuple(env)
+
+
+def _check_terminal(spec: Spec, options: CreateOptions, foreground: bool) -> None:
+    terminal = bool(spec.process and spec.process.terminal)
+    if terminal and not foreground and not options.console_socket:
+        raise OcipyError(
+            "a detached container with a terminal needs --console-socket", property="process.terminal"
+        )
+    if options.console_socket and (foreground or not terminal):
+        raise OcipyError("--console-socket is for a detached container with a terminal", property="process.terminal")
+
+
+def _record(id: str, options: CreateOptions, spec: Spec) -> dict[str, object]:
+    bundle = os.path.abspath(options.bundle)
+    nanoseconds = time.time_ns()
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(nanoseconds // 1_000_000_000))
+    pid = next((namespace for namespace in spec.linux.namespaces if namespace.type == "pid"), None)
+    record: dict[str, object] = {
+        "ociVersion": OCI_VERSION,
+        "id": id,
+        "init_process_pid": 0,
+        "init_process_start": 0,
+        "created": f"{seconds}.{nanoseconds % 1_000_000_000:09}Z",
+        "bundle": bundle,
+        "rootfs": os.path.normpath(os.path.join(bundle, spec.root.path)) if spec.root else "",
+        "annotations": dict(spec.annotations),
+        "cgroup_paths": {},
+        "own_pids": bool(pid and not pid.path),
+        "program": spec.process is not None,
+    }
+    for kind in ("poststart", "poststop"):
+        hooks = getattr(spec.hooks, kind)
+        if hooks:
+            record[kind] = [(hook.property, hook.path, hook.args, hook.env, hook.timeout) for hook in hooks]
+    return record

@@ -1,0 +1,70 @@
+"""delete: everything that a container had on the host goes away."""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from ..cgroup import remove
+from ..errors import OcipyError
+from ..linux.proc import open_process, send_signal, wait_ended
+from .hooks import run_host_hooks
+from .kill import kill_all
+from .state import CREATED, CREATING, STOPPED, Container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .log import Log
+    from .store import Store
+
+_PATIENCE = 10.0  # seconds that a killed process gets to end
+
+
+def delete(store: Store, id: str, log: Log, *, force: bool = False) -> None:
+    """Deletes a container that has stopped, or, as runc does, one that was created and never started.
+
+    force: whatever its status, whatever is left of it; no error when there is none.
+    Raises OcipyError otherwise, and changes nothing then.
+    """
+    if force and not store.exists(id):
+        return
+    try:
+        container = Container.load(store, id)
+    except OcipyError:
+        if not force:
+            raise
+        # Killed or crashed before the record was written, or a broken one: the directory is all there is.
+        store.remove(id)
+        return
+    status = container.status()
+    if status != STOPPED and not force and status != CREATED:
+        raise OcipyError(f"cannot delete container {id} that is not stopped: {status}")
+    if status == CREATING:
+        _end(container.record["creator"], "the command that creates it")
+    _end(
+        (container.record["init_process_pid"], container.record["init_process_start"]), "the init process"
+    )
+    destroy(container, log)
+
+
+def destroy(container: Container, log: Log) -> None:
+    """Removes cgroups and state of a container whose init has ended, then runs the poststop hooks."""
+    if not container.record["own_pids"]:
+        # Nobody ends with init: what it left behind lives on in the cgroup.
+        kill_all(container)
+    remove.remove(container.cgroups)
+    container.store.remove(container.id)
+    run_host_hooks(container, "poststop", log)
+
+
+def _end(process: tuple[int, int], name: str) -> None:
+    """Kills a process, when it is still the one that the record means, and waits for it."""
+    pidfd = open_process(*process)
+    if pidfd is None:
+        return
+    try:
+        send_signal(pidfd, _signal.SIGKILL)
+        if not wait_ended(pidfd, _PATIENCE):
+            raise OcipyError(f"{name} (pid {process[0]}) does not end after SIGKILL")
+    finally:
+        os.close(pidfd)

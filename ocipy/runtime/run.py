@@ -1,0 +1,42 @@
+"""run: create and start; in the foreground also relay signals and the terminal, and clean up at the end."""
+
+from __future__ import annotations
+
+import os
+
+from .create import CreateOptions, create
+from .delete import destroy
+from .start import start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .creation import Creation
+    from .log import Log
+    from .store import Store
+
+
+def run(store: Store, id: str, options: CreateOptions, log: Log, *, detach: bool = False, keep: bool = False) -> int:
+    """Runs a container and gives the exit code: 0 when detached, else the program's, 128+N when signal N ended it.
+
+    keep: leave the container's state when it ends. Raises OcipyError; nothing is left of the container then.
+    """
+    creation = create(store, id, options, log, foreground=not detach)
+    try:
+        start(creation.container, log)
+        status = 0 if detach else _attend(creation)
+    except BaseException:
+        creation.undo()
+        raise
+    if not detach and not keep:
+        destroy(creation.container, log)
+    return status
+
+
+def _attend(creation: Creation) -> int:
+    """Waits for init in the foreground and gives its exit code."""
+    from .foreground import attend
+
+    attend(creation.pidfd, creation.console)
+    _pid, status = os.waitpid(creation.container.record["init_process_pid"], 0)
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code

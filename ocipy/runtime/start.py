@@ -1,0 +1,70 @@
+"""start: the init process of a created container executes its program."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import OcipyError
+from ..init.channel import Channel, Closed
+from . import sockets
+from .hooks import run_host_hooks
+from .state import CREATED, STOPPED, Container
+from .store import START
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .log import Log
+
+
+def start(container: Container, log: Log) -> None:
+    """Lets the program begin and runs the poststart hooks; returns when it has begun.
+
+    Raises OcipyError when the container is not `created`, which changes nothing, and when the program or a hook
+    fails, which stops the container (runtime.md, Lifecycle, steps 7 to 9).
+    """
+    status = container.status()
+    if status == STOPPED:
+        raise OcipyError("cannot start a container that has stopped")
+    if status != CREATED:
+        raise _already_running(status)
+    if not container.record["program"]:
+        raise OcipyError("cannot start: config.json had no process when the container was created", property="process")
+    path = f"{container.store.directory(container.id)}/{START}"
+    try:
+        connection = sockets.connect(path)
+    except OSError:
+        raise _already_running(container.status()) from None
+    channel = Channel(connection.detach())
+    _await_program(channel, path)
+    try:
+        run_host_hooks(container, "poststart", log)
+    except OcipyError:
+        _kill(container)
+        raise
+
+
+def _await_program(channel: Channel, path: str) -> None:
+    """Waits until init has executed the program: its end of the connection then closes."""
+    try:
+        channel.receive()
+    except Closed:
+        raise _already_running("started by somebody else") from None
+    # Another start from now on finds no socket; a state sees the container as running.
+    os.unlink(path)
+    try:
+        _kind, _index, _whole, message, property, hint = channel.receive()[0]
+    except Closed:
+        return
+    finally:
+        channel.close()
+    raise OcipyError(message, property=property or "process", hint=hint)
+
+
+def _already_running(status: str) -> OcipyError:
+    return OcipyError(f"cannot start an already running container: it is {status}")
+
+
+def _kill(container: Container) -> None:
+    from .kill import kill_all
+
+    kill_all(container)

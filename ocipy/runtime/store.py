@@ -1,0 +1,111 @@
+"""The state directory: ROOT/ID/ with state.json, a copy of config.json, and the socket `start` until it is used."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import OcipyError
+from ..spec import jsontext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
+_LONGEST_ID = 255  # NAME_MAX
+STATE = "state.json"
+CONFIG = "config.json"
+START = "start"
+
+
+def check_id(id: str) -> None:
+    """Raises OcipyError unless `id` is made of letters, digits and `_+-.`, and can name a directory."""
+    if not id or len(id) > _LONGEST_ID or not _ID_CHARACTERS.issuperset(id) or id in (".", ".."):
+        raise OcipyError(
+            f"invalid container ID format: {id!r}", hint="letters, digits and _ + - . only, not . or .., at most 255"
+        )
+
+
+def in_use(id: str) -> OcipyError:
+    return OcipyError(f"container with given ID already exists: {id}")
+
+
+class Store:
+    """The containers below one root directory."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def directory(self, id: str) -> str:
+        check_id(id)
+        return f"{self.root}/{id}"
+
+    def reserve(self, id: str) -> None:
+        """Makes the directory of a new container, which no other has then. Raises OcipyError when it is in use."""
+        directory = self.directory(id)
+        try:
+            os.mkdir(directory, 0o700)
+        except FileNotFoundError:
+            os.makedirs(self.root, 0o700)
+            os.mkdir(directory, 0o700)
+        except FileExistsError:
+            raise in_use(id) from None
+
+    def save(self, id: str, record: dict[str, Any]) -> None:
+        """Replaces state.json at once: a reader, or a crash, sees the old or the new one and nothing between."""
+        self.write(id, STATE, jsontext.encode(record).encode())
+
+    def write(self, id: str, name: str, data: bytes) -> None:
+        """Replaces a file of the container's directory atomically."""
+        path = f"{self.directory(id)}/{name}"
+        temporary = f"{path}.new"
+        descriptor = os.open(
+            temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(temporary, path)
+
+    def load(self, id: str) -> dict[str, Any]:
+        """Gives the record of a container. Raises OcipyError when there is none or it cannot be read."""
+        path = f"{self.directory(id)}/{STATE}"
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            if os.path.isdir(self.directory(id)):
+                raise OcipyError(f"container {id}: no {STATE}", hint="delete --force removes what is left") from None
+            raise OcipyError(f"container does not exist: {id}") from None
+        try:
+            data = os.read(descriptor, os.fstat(descriptor).st_size + 1)
+        finally:
+            os.close(descriptor)
+        try:
+            record: dict[str, Any] = jsontext.decode(data)
+        except OcipyError as error:
+            raise OcipyError(f"container {id}: {path}: {error.message}", hint="delete --force removes it") from None
+        return record
+
+    def exists(self, id: str) -> bool:
+        return os.path.isdir(self.directory(id))
+
+    def ids(self) -> list[str]:
+        """Gives the ids of all containers, sorted. Raises OSError when the root cannot be listed."""
+        return sorted(entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False))
+
+    def remove(self, id: str) -> None:
+        """Removes the container's directory; no error when it is gone."""
+        directory = self.directory(id)
+        try:
+            for entry in os.scandir(directory):
+                if entry.is_dir(follow_symlinks=False):
+                    os.rmdir(entry.path)
+                else:
+                    os.unlink(entry.path)
+            os.rmdir(directory)
+        except FileNotFoundError:
+            pass

@@ -1,0 +1,59 @@
+"""What ocipy does not implement: a configuration that uses it is refused, since ignoring a part of the isolation
+that was asked for is worse than not starting.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .model import Linux, Mount, Process, Spec
+
+
+def unsupported(spec: Spec) -> list[tuple[str, str]]:
+    """Gives pairs of property path and message for each property that is used but not implemented.
+
+    An empty string, array or object is not a use.
+    """
+    used = list(_of_linux(spec.linux))
+    if spec.process:
+        used += _of_process(spec.process)
+    for mount in spec.mounts:
+        used += _of_mount(mount)
+    return [(path, f"{subject} not supported by ocipy") for path, subject in used]
+
+
+def _of_linux(linux: Linux) -> Iterator[tuple[str, str]]:
+    for namespace in linux.namespaces:
+        if namespace.type == "user":
+            yield namespace.property, "user namespaces are"
+    for name, subject in (
+        ("uidMappings", "user namespaces are"),
+        ("gidMappings", "user namespaces are"),
+        ("seccomp", "seccomp is"),
+        ("mountLabel", "SELinux is"),
+        ("intelRdt", "Intel RDT is"),
+        ("netDevices", "moving network devices is"),
+        ("memoryPolicy", "a NUMA memory policy is"),
+    ):
+        value = getattr(linux, name)
+        # An empty seccomp or intelRdt object has a meaning of its own; an empty netDevices has none.
+        if value or (value == {} and name != "netDevices"):
+            yield f"linux.{name}", subject
+
+
+def _of_process(process: Process) -> Iterator[tuple[str, str]]:
+    if process.apparmorProfile:
+        yield "process.apparmorProfile", "AppArmor is"
+    if process.selinuxLabel:
+        yield "process.selinuxLabel", "SELinux is"
+
+
+def _of_mount(mount: Mount) -> Iterator[tuple[str, str]]:
+    for name in ("uidMappings", "gidMappings"):
+        if getattr(mount, name):
+            yield f"{mount.property}.{name}", "id-mapped mounts are"
+    for i, option in enumerate(mount.options):
+        if option in ("idmap", "ridmap") or option.startswith(("idmap=", "ridmap=")):
+            yield f"{mount.property}.options[{i}]", "id-mapped mounts are"

@@ -1,0 +1,69 @@
+"""What ocipy does not implement is refused by name, and only when it is used."""
+
+import pytest
+
+from ocipy.spec.jsontext import encode
+from ocipy.spec.load import load
+from ocipy.spec.unsupported import unsupported
+
+MAPPINGS = [{"containerID": 0, "hostID": 0, "size": 1}]
+
+
+def paths(linux=None, process=None, mounts=()):
+    document = {
+        "ociVersion": "1.3.0",
+        "root": {"path": "rootfs"},
+        "process": {"args": ["sh"], "cwd": "/", "user": {"uid": 0, "gid": 0}} | (process or {}),
+        "mounts": [{"destination": "/first"}, *({"destination": "/a"} | mount for mount in mounts)],
+        "linux": linux or {},
+    }
+    return [path for path, _ in unsupported(load(encode(document).encode()))]
+
+
+@pytest.mark.parametrize(
+    ("linux", "path"),
+    [
+        ({"namespaces": [{"type": "pid"}, {"type": "user"}]}, "linux.namespaces[1]"),
+        ({"uidMappings": MAPPINGS}, "linux.uidMappings"),
+        ({"gidMappings": MAPPINGS}, "linux.gidMappings"),
+        ({"seccomp": {"defaultAction": "SCMP_ACT_ALLOW"}}, "linux.seccomp"),
+        ({"seccomp": {}}, "linux.seccomp"),
+        ({"mountLabel": "system_u:object_r:x"}, "linux.mountLabel"),
+        ({"intelRdt": {"closID": "a"}}, "linux.intelRdt"),
+        ({"intelRdt": {}}, "linux.intelRdt"),
+        ({"netDevices": {"eth0": {}}}, "linux.netDevices"),
+        ({"memoryPolicy": {"mode": "MPOL_LOCAL"}}, "linux.memoryPolicy"),
+    ],
+)
+def test_unsupported_names_a_property_of_linux(linux, path):
+    assert paths(linux) == [path]
+
+
+@pytest.mark.parametrize("name", ["apparmorProfile", "selinuxLabel"])
+def test_unsupported_names_a_label_of_the_process(name):
+    assert paths(process={name: "x"}) == [f"process.{name}"]
+
+
+@pytest.mark.parametrize(
+    ("mount", "path"),
+    [
+        ({"uidMappings": MAPPINGS}, "mounts[1].uidMappings"),
+        ({"gidMappings": MAPPINGS}, "mounts[1].gidMappings"),
+        ({"options": ["rbind", "idmap"]}, "mounts[1].options[1]"),
+        ({"options": ["ridmap"]}, "mounts[1].options[0]"),
+        ({"options": ["idmap=uids=0-1-1"]}, "mounts[1].options[0]"),
+    ],
+)
+def test_unsupported_names_an_id_mapped_mount(mount, path):
+    assert paths(mounts=[mount]) == [path]
+
+
+def test_unsupported_is_empty_for_properties_that_are_empty():
+    linux = {"uidMappings": [], "gidMappings": None, "seccomp": None, "mountLabel": "", "netDevices": {},
+             "intelRdt": None, "memoryPolicy": None}  # fmt: skip
+    mount = {"uidMappings": [], "gidMappings": None, "options": ["ro", "mode=755"]}
+    assert paths(linux, {"apparmorProfile": "", "selinuxLabel": None}, [mount]) == []
+
+
+def test_unsupported_takes_a_spec_without_a_process():
+    assert unsupported(load(b'{"ociVersion": "1.0.0", "root": {"path": "r"}}')) == []
