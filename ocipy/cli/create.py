@@ -8,6 +8,7 @@ from .options import Option, Verb, number
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..runtime.create import CreateOptions
+    from ..runtime.stage import Stage
     from .main import Settings
     from .options import Arguments
 
@@ -24,12 +25,23 @@ VERB = Verb("make a container from a bundle", operands="ID", least=1, most=1, op
 
 
 def execute(settings: Settings, arguments: Arguments) -> int:
-    check_manager(settings)
+    stage = start_stage(settings, arguments)
     from ..runtime.create import create
     from ..runtime.store import Store
 
-    create(Store(settings.root), arguments.operands[0], create_options(arguments), settings.log)
+    create(Store(settings.root), arguments.operands[0], create_options(arguments), stage, settings.log)
     return 0
+
+
+def start_stage(settings: Settings, arguments: Arguments) -> Stage:
+    """Starts the interpreter that becomes init: it gets ready while this process still imports its modules."""
+    if settings.cgroup_manager != "cgroupfs":
+        raise OcipyError(
+            f"cgroup manager {settings.cgroup_manager} is not supported yet", hint="use --cgroup-manager cgroupfs"
+        )
+    from ..runtime.stage import Stage
+
+    return Stage(number(arguments["preserve-fds"], "preserve-fds"))
 
 
 def create_options(arguments: Arguments) -> CreateOptions:
@@ -43,13 +55,4 @@ def create_options(arguments: Arguments) -> CreateOptions:
         pid_file=arguments["pid-file"],
         no_pivot=arguments["no-pivot"],
         no_new_keyring=arguments["no-new-keyring"],
-        preserve_fds=number(arguments["preserve-fds"], "preserve-fds"),
     )
-
-
-def check_manager(settings: Settings) -> None:
-    """Refuses cgroup managers that do not exist yet."""
-    if settings.cgroup_manager != "cgroupfs":
-        raise OcipyError(
-            f"cgroup manager {settings.cgroup_manager} is not supported yet", hint="use --cgroup-manager cgroupfs"
-        )

@@ -11,6 +11,7 @@ from .options import Option, UsageError, Verb, option_lines, parse, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from .options import Arguments
@@ -53,8 +54,11 @@ def _default_root() -> str:
     return f"{directory}/ocipy" if os.geteuid() and directory else "/run/ocipy"
 
 
-def main(words: list[str]) -> None:
-    """Runs the command line `words` (without the program's name) and ends the process with its exit code."""
+def main(words: list[str], at_end: Callable[[], None] = lambda: None) -> None:
+    """Runs the command line `words` (without the program's name) and ends the process with its exit code.
+
+    at_end: called last, when the caller already has all output.
+    """
     log = Log()
     try:
         code = _dispatch(words, log)
@@ -73,6 +77,7 @@ def main(words: list[str]) -> None:
         code = 1
     # An interpreter that shuts down in order costs 2 ms.
     _flush()
+    at_end()
     os._exit(code)
 
 

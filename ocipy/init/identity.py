@@ -26,7 +26,7 @@ def set_oom_score(init: Init, property: str, value: int) -> None:
 
 def reset_cpu_affinity(init: Init, property: str) -> None:
     # Since kernel 6.2 an affinity that a caller set survives the move into the container's cpuset.
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    process.reset_affinity()
 
 
 def set_scheduler(

@@ -49,6 +49,7 @@ from ..linux.mount import (
     set_propagation,
 )
 from ..linux.openat2 import RESOLVE_NO_SYMLINKS
+from .copyup import copy_up
 from .paths import make_directories, make_file, open_in_root
 
 TYPE_CHECKING = False
@@ -118,8 +119,6 @@ def filesystem_mount(
     else:
         tree = _detached(type, source, data, superblock, set)
         if tmpcopyup:
-            from .copyup import copy_up
-
             copy_up(init, place, tree)
         _attach(tree, place, destination)
     for kind in propagation:

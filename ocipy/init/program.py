@@ -8,6 +8,7 @@ import os
 import stat
 
 from ..errors import OcipyError
+from ..linux import process
 from .channel import Channel
 
 TYPE_CHECKING = False
@@ -36,10 +37,8 @@ def verify_directory(init: Init, property: str, path: str) -> None:
 
 def _verify_directory() -> None:
     """Refuses a directory that is not reachable from the root, such as one of a leaked descriptor (CVE-2024-21626)."""
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        raise OcipyError("the working directory is outside the container", hint=_HINT_CWD) from None
+    if not process.is_directory_reachable():
+        raise OcipyError("the working directory is outside the container", hint=_HINT_CWD)
 
 
 def find_program(init: Init, property: str, name: str, path: str) -> None:

@@ -113,6 +113,6 @@ def _report(channel: Channel, index: int, error: BaseException) -> None:
     """Sends what failed to whoever waits, and ends. No traceback: it would open source files by path."""
     try:
         channel.send(("error", index, *describe_error(error)))
-    except Closed:
-        pass
-    os._exit(1)
+    finally:
+        # Whatever else happens: nobody may be listening, or a second signal arrive.
+        os._exit(1)

@@ -18,6 +18,7 @@ _MACHINE = os.uname().machine
 # machine, the second column being the generic table that aarch64 and riscv64 share.
 _COLUMN = 0 if _MACHINE == "x86_64" else 1
 _NUMBERS = {
+    "getcwd": (79, 17),
     "capget": (125, 90),
     "capset": (126, 91),
     "fstatfs": (138, 44),
@@ -29,6 +30,7 @@ _NUMBERS = {
     "prctl": (157, 167),
     "keyctl": (250, 219),
     "ioprio_set": (251, 30),
+    "sched_setaffinity": (203, 122),
     "unshare": (272, 97),
     "setns": (308, 268),
     "sched_setattr": (314, 274),

@@ -107,6 +107,27 @@ def get_rlimit(name: str) -> tuple[int, int]:
     return soft, hard
 
 
+def reset_affinity() -> None:
+    """Lets this process run on every CPU of its cpuset, sched_setaffinity(2). Raises OSError."""
+    # 8192 is the most that a kernel is built for (NR_CPUS). Asking for the real number would open a file of /sys,
+    # which is the image's own when the container has no sysfs.
+    syscall("sched_setaffinity", 0, 1024, b"\xff" * 1024)
+
+
+def is_directory_reachable() -> bool:
+    """Tells whether the working directory exists and lies below the root directory of this process.
+
+    The system call, and not os.getcwd(): where the kernel says "(unreachable)", the C library looks for a way up by
+    itself, and takes a directory of the same file system for the root although another mount lies between.
+    """
+    path = buffer(4096)
+    try:
+        syscall("getcwd", path, 4096)
+    except FileNotFoundError:
+        return False
+    return bool(path.raw.startswith(b"/"))
+
+
 def set_scheduler(policy: int, flags: int, nice: int, priority: int, runtime: int, deadline: int, period: int) -> None:
     """Sets the scheduling policy and attributes of this process, sched_setattr(2). Raises OSError."""
     attributes = struct.pack("<IIQiIQQQII", 56, policy, flags, nice, priority, runtime, deadline, period, 0, 0)

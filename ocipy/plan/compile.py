@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Request(Record):
-    """What the command line asks. Paths absolute or ""; directory: where the state is kept; preserved: descriptors.
+    """What the command line asks. Paths absolute or ""; directory: where the state is kept.
 
     listen_env: variables that announce passed sockets (sd_listen_fds(3)).
     """
@@ -46,7 +46,6 @@ class Request(Record):
     directory: str
     no_pivot: bool = False
     no_new_keyring: bool = False
-    preserved: int = 0
     pid_file: str = ""
     console_socket: str = ""
     pidfd_socket: str = ""

@@ -12,7 +12,6 @@ from ..plan.facts import HostFacts
 from ..record import Record
 from ..spec.load import load
 from .creation import Creation
-from .stage import Stage
 from .state import OCI_VERSION, Container
 from .store import Store, in_use
 
@@ -20,13 +19,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..spec.model import Spec
     from .log import Log
+    from .stage import Stage
 
 
 class CreateOptions(Record):
-    """What `create` and `run` take. Paths as given, "" when not; bundle: directory of config.json.
-
-    preserve_fds: number of descriptors after stderr that the program gets.
-    """
+    """What `create` and `run` take. Paths as given, "" when not; bundle: directory of config.json."""
 
     bundle: str = "."
     console_socket: str = ""
@@ -34,22 +31,22 @@ class CreateOptions(Record):
     pid_file: str = ""
     no_pivot: bool = False
     no_new_keyring: bool = False
-    preserve_fds: int = 0
 
 
-def create(store: Store, id: str, options: CreateOptions, log: Log, *, foreground: bool = False) -> Creation:
+def create(
+    store: Store, id: str, options: CreateOptions, stage: Stage, log: Log, *, foreground: bool = False
+) -> Creation:
     """Makes a container and gives the finished Creation, whose init waits for start.
 
-    foreground: the caller relays a terminal itself, so that no console socket is needed.
+    stage: the interpreter that becomes init. foreground: the caller relays a terminal itself, so that no console
+    socket is needed.
     Raises OcipyError; nothing is left of the container then.
     """
-    if store.exists(id):
-        raise in_use(id)
-    preserved, listen_env = _preserved(options.preserve_fds)
-    stage = Stage(preserved)
     try:
+        if store.exists(id):
+            raise in_use(id)
         data, spec = read_config(options.bundle)
-        plan = plan_create(store, id, options, spec, (preserved, listen_env))
+        plan = plan_create(store, id, options, spec, stage.listen_env)
         _check_terminal(spec, options, foreground)
         for warning in plan.warnings:
             log.warning(warning)
@@ -88,7 +85,7 @@ def _check_root(path: str) -> None:
 
 
 def plan_create(
-    store: Store, id: str, options: CreateOptions, spec: Spec, passed: tuple[int, tuple[str, ...]] = (0, ())
+    store: Store, id: str, options: CreateOptions, spec: Spec, listen_env: tuple[str, ...] = ()
 ) -> Plan:
     """Gives the plan of `create` on this host, and touches nothing. Raises ConfigError."""
     request = Request(
@@ -97,8 +94,7 @@ def plan_create(
         directory=store.directory(id),
         no_pivot=options.no_pivot,
         no_new_keyring=options.no_new_keyring,
-        preserved=passed[0],
-        listen_env=passed[1],
+        listen_env=listen_env,
         pid_file=_absolute(options.pid_file),
         console_socket=_absolute(options.console_socket),
         pidfd_socket=_absolute(options.pidfd_socket),
@@ -115,25 +111,6 @@ def _own_capabilities() -> int:
     with open("/proc/self/status", "rb") as file:
         _before, _name, rest = file.read().partition(b"CapBnd:\t")
     return int(rest[:16], 16)
-
-
-def _preserved(extra: int) -> tuple[int, tuple[str, ...]]:
-    """Gives how many descriptors after stderr the program gets, and the variables that announce sockets among them.
-
-    As with runc, passed sockets (LISTEN_FDS) come first; LISTEN_PID is 1 inside.
-    """
-    text = os.environ.get("LISTEN_FDS", "")
-    sockets = int(text) if text.isascii() and text.isdigit() else 0
-    for number in range(3, 3 + sockets + extra):
-        try:
-            os.set_inheritable(number, True)
-        except OSError:
-            raise OcipyError(f"file descriptor {number} is to be preserved but is not open") from None
-    names = os.environ.get("LISTEN_FDNAMES", "")
-    env = [f"LISTEN_FDS={sockets}", "LISTEN_PID=1"] if sockets else []
-    if sockets and names:
-        env.append(f"LISTEN_FDNAMES={names}")
-    return sockets + extra, tuple(env)
 
 
 def _check_terminal(spec: Spec, options: CreateOptions, foreground: bool) -> None:

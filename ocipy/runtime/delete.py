@@ -11,6 +11,7 @@ from ..linux.proc import open_process, send_signal, wait_ended
 from .hooks import run_host_hooks
 from .kill import kill_all
 from .state import CREATED, CREATING, STOPPED, Container
+from .store import CONFIG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ def delete(store: Store, id: str, log: Log, *, force: bool = False) -> None:
     except OcipyError:
         if not force:
             raise
-        # Killed or crashed before the record was written, or a broken one: the directory is all there is.
-        store.remove(id)
+        _delete_remains(store, id)
         return
     status = container.status()
     if status != STOPPED and not force and status != CREATED:
@@ -49,12 +49,40 @@ def delete(store: Store, id: str, log: Log, *, force: bool = False) -> None:
 
 def destroy(container: Container, log: Log) -> None:
     """Removes cgroups and state of a container whose init has ended, then runs the poststop hooks."""
-    if not container.record["own_pids"]:
+    begun = container.record["init_process_pid"] != 0
+    if begun and not container.record["own_pids"]:
         # Nobody ends with init: what it left behind lives on in the cgroup.
         kill_all(container)
-    remove.remove(container.cgroups)
+    try:
+        remove.remove(container.cgroups)
+    except OcipyError as error:
+        if begun:
+            raise
+        # The creating command was killed before it had a process there: those in it are somebody else's.
+        log.warning(str(error))
     container.store.remove(container.id)
     run_host_hooks(container, "poststop", log)
+
+
+def _delete_remains(store: Store, id: str) -> None:
+    """Deletes a container whose record is lost or damaged; the copy of config.json tells where its cgroup is.
+
+    Without the copy there is nothing but the directory: it is written before any cgroup is made, and removed first.
+    """
+    from ..cgroup import kill
+    from ..cgroup.host import detect
+    from ..plan.cgroup import cgroup_directories
+    from ..spec.load import load
+
+    try:
+        with open(f"{store.directory(id)}/{CONFIG}", "rb") as file:
+            spec = load(file.read())
+        cgroups = dict(cgroup_directories(spec.linux.cgroupsPath, detect(), id))
+    except (OSError, OcipyError):
+        cgroups = {}
+    kill.kill_all(cgroups)
+    remove.remove(cgroups)
+    store.remove(id)
 
 
 def _end(process: tuple[int, int], name: str) -> None:

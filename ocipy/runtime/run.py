@@ -12,15 +12,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .creation import Creation
     from .log import Log
+    from .stage import Stage
     from .store import Store
 
 
-def run(store: Store, id: str, options: CreateOptions, log: Log, *, detach: bool = False, keep: bool = False) -> int:
+def run(
+    store: Store, id: str, options: CreateOptions, stage: Stage, log: Log, *, detach: bool = False, keep: bool = False
+) -> int:
     """Runs a container and gives the exit code: 0 when detached, else the program's, 128+N when signal N ended it.
 
-    keep: leave the container's state when it ends. Raises OcipyError; nothing is left of the container then.
+    stage: as `create` takes it. keep: leave the container's state when it ends.
+    Raises OcipyError; nothing is left of the container then.
     """
-    creation = create(store, id, options, log, foreground=not detach)
+    creation = create(store, id, options, stage, log, foreground=not detach)
     try:
         start(creation.container, log)
         status = 0 if detach else _attend(creation)

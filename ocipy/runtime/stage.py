@@ -5,20 +5,33 @@ from __future__ import annotations
 import _signal
 import os
 
+from ..errors import OcipyError
 from ..init.channel import make_pair
 from ..linux import interpreter
 
 TYPE_CHECKING = False
 
-_CODE = "import sys; sys.path.append(sys.argv.pop(1)); from ocipy.init.stage import main; main()"
+_CODE = """
+import sys
+sys.path.append(sys.argv.pop(1))
+from ocipy import archive
+archive.install()
+from ocipy.init.stage import main
+main()
+"""
 # The directory that holds the package.
 _HOME = __file__.rsplit("/", 3)[0]
 
 
 class Stage:
-    """A sealed interpreter that gets ready. preserved: number of descriptors after stderr that init keeps."""
+    """A sealed interpreter that gets ready, to be started before anything else is imported.
 
-    def __init__(self, preserved: int) -> None:
+    preserve_fds: number of descriptors after stderr, passed sockets apart, that the program gets. listen_env: the
+    variables that announce passed sockets to it (sd_listen_fds(3)).
+    """
+
+    def __init__(self, preserve_fds: int) -> None:
+        preserved, self.listen_env = _preserved(preserve_fds)
         self.channel, descriptor = make_pair()
         try:
             self.pid = interpreter.spawn_sealed(_CODE, [_HOME, str(descriptor), str(preserved)])
@@ -38,3 +51,22 @@ class Stage:
         self.channel.close()
 
 
+
+
+def _preserved(extra: int) -> tuple[int, tuple[str, ...]]:
+    """Gives how many descriptors after stderr the program gets, and the variables that announce sockets among them.
+
+    As with runc, passed sockets (LISTEN_FDS) come first; LISTEN_PID is 1 inside.
+    """
+    text = os.environ.get("LISTEN_FDS", "")
+    sockets = int(text) if text.isascii() and text.isdigit() else 0
+    for number in range(3, 3 + sockets + extra):
+        try:
+            os.set_inheritable(number, True)
+        except OSError:
+            raise OcipyError(f"file descriptor {number} is to be preserved but is not open") from None
+    names = os.environ.get("LISTEN_FDNAMES", "")
+    env = [f"LISTEN_FDS={sockets}", "LISTEN_PID=1"] if sockets else []
+    if sockets and names:
+        env.append(f"LISTEN_FDNAMES={names}")
+    return sockets + extra, tuple(env)

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 _ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 _LONGEST_ID = 255  # NAME_MAX
+_PID_MAX_LIMIT = 1 << 22  # proc(5), /proc/sys/kernel/pid_max
+_RECORD = (
+    ("ociVersion", str), ("id", str), ("bundle", str), ("rootfs", str), ("created", str), ("annotations", dict),
+    ("cgroup_paths", dict), ("init_process_pid", int), ("init_process_start", int), ("own_pids", bool),
+    ("program", bool),
+)  # fmt: skip
 STATE = "state.json"
 CONFIG = "config.json"
 START = "start"
@@ -28,6 +34,20 @@ def check_id(id: str) -> None:
 
 def in_use(id: str) -> OcipyError:
     return OcipyError(f"container with given ID already exists: {id}")
+
+
+def _check_record(record: object, id: str) -> None:
+    """Raises OcipyError unless `record` has all that the verbs rely on: a crash or a person may have damaged it."""
+    if not isinstance(record, dict):
+        raise OcipyError("holds no object")
+    for name, kind in _RECORD:
+        if type(record.get(name)) is not kind:
+            raise OcipyError(f"{name} is missing or of a wrong type")
+    if record["id"] != id:
+        raise OcipyError(f"is the record of {record['id']!r}")
+    for pid, start in ((record["init_process_pid"], record["init_process_start"]), record.get("creator", (0, 0))):
+        if not 0 <= pid <= _PID_MAX_LIMIT or type(start) is not int:
+            raise OcipyError(f"{pid} is no pid")
 
 
 class Store:
@@ -56,7 +76,10 @@ class Store:
         self.write(id, STATE, jsontext.encode(record).encode())
 
     def write(self, id: str, name: str, data: bytes) -> None:
-        """Replaces a file of the container's directory atomically."""
+        """Replaces a file of the container's directory atomically.
+
+        Not synced: a file below /run means nothing after a crash of the machine, and the processes are gone then too.
+        """
         path = f"{self.directory(id)}/{name}"
         temporary = f"{path}.new"
         descriptor = os.open(
@@ -66,7 +89,6 @@ class Store:
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.rename(temporary, path)
@@ -86,6 +108,7 @@ class Store:
             os.close(descriptor)
         try:
             record: dict[str, Any] = jsontext.decode(data)
+            _check_record(record, id)
         except OcipyError as error:
             raise OcipyError(f"container {id}: {path}: {error.message}", hint="delete --force removes it") from None
         return record
@@ -101,7 +124,8 @@ class Store:
         """Removes the container's directory; no error when it is gone."""
         directory = self.directory(id)
         try:
-            for entry in os.scandir(directory):
+            # The record goes last: as long as there is anything, it tells what.
+            for entry in sorted(os.scandir(directory), key=lambda entry: entry.name == STATE):
                 if entry.is_dir(follow_symlinks=False):
                     os.rmdir(entry.path)
                 else:

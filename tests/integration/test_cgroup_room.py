@@ -1,5 +1,6 @@
 """The cgroup room on the kernel's own hierarchies. Needs root; everything is made in cgroups of the test's own."""
 
+import errno
 import os
 import signal
 import time
@@ -9,7 +10,7 @@ import pytest
 from ocipy.cgroup import create, freezer, join, kill, write
 from ocipy.cgroup.devices import attach_device_program
 from ocipy.cgroup.host import detect
-from ocipy.cgroup.processes import processes
+from ocipy.cgroup.processes import processes, subtree
 from ocipy.cgroup.remove import remove
 from ocipy.errors import OcipyError
 from ocipy.linux import bpf
@@ -90,8 +91,16 @@ class Room:
         return pid
 
     def wait(self, pid):
+        """Gives the exit code; a child that does not end is a failure, not a hang."""
+        ended = []
+
+        def reaped():
+            ended.append(os.waitpid(pid, os.WNOHANG))
+            return ended[-1][0]
+
+        eventually(reaped)
         self.children.remove(pid)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return os.waitstatus_to_exitcode(ended[-1][1])
 
     def text(self, controller, file):
         for names, directory in self.directories.items():
@@ -104,11 +113,34 @@ class Room:
         return [directory for directory in self.directories.values() if os.path.exists(directory)]
 
     def clean(self):
-        if self.left():
-            kill.kill_all(self.directories)
+        """Does not rely on what is tested here: a child is killed by its pid, then by each of its cgroups' lists."""
+        for names, directory in self.directories.items():
+            if "freezer" in names and os.path.exists(directory):
+                with open(f"{directory}/freezer.state", "w") as stream:
+                    stream.write("THAWED")
+        for pid in {*self.children, *processes(self.directories)}:
+            os.kill(pid, signal.SIGKILL)
         for pid in self.children:
             os.waitpid(pid, 0)
-        remove({names: os.path.dirname(directory) for names, directory in self.directories.items()})
+        for directory in self.directories.values():
+            for level in (*reversed(subtree(directory)), os.path.dirname(directory)):
+                if os.path.exists(level):
+                    eventually(lambda level=level: vanishes(level))
+
+
+def vanishes(directory):
+    try:
+        os.rmdir(directory)
+    except OSError as error:
+        return error.errno == errno.ENOENT
+    return True
+
+
+def eventually(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -364,8 +396,7 @@ def test_a_frozen_process_stands_still_and_a_thawed_one_goes_on(room):
     assert ticks(pid) == before
     freezer.thaw(room.directories)
     assert freezer.freezer_state(room.directories) == "thawed"
-    while ticks(pid) == before:
-        time.sleep(0.01)
+    eventually(lambda: ticks(pid) > before)
 
 
 def test_state_of_a_cgroup_that_is_gone_is_thawed(room):
@@ -390,8 +421,7 @@ def test_kill_all_ends_every_process_frozen_or_not_with_or_without_cgroup_kill(r
         if not directories:
             pytest.skip("no v1 hierarchy")
     pid = room.spawn(fork_tree)
-    while len(processes(directories)) < 4:
-        time.sleep(0.005)
+    eventually(lambda: len(processes(directories)) == 4)
     if frozen:
         freezer.freeze(directories)
     kill.kill_all(directories)
@@ -410,8 +440,7 @@ def test_kill_all_reaches_a_process_that_left_the_unified_cgroup(room):
         signal.pause()
 
     pid = room.spawn(flee)
-    while pid in processes({"": room.directories[""]}):
-        time.sleep(0.005)
+    eventually(lambda: pid not in processes({"": room.directories[""]}))
     kill.kill_all(room.directories)
     assert room.wait(pid) == -signal.SIGKILL
 

@@ -139,7 +139,7 @@ class Runtime:
 
     def new_id(self) -> str:
         Runtime._count += 1
-        return self.adopt(f"ocipy-test-{os.getpid()}-{Runtime._count}")
+        return self.adopt(f"ocipy-test-{os.getpid()}-{Runtime._count:04}")
 
     def adopt(self, id: str) -> str:
         self.ids.append(id)
@@ -150,21 +150,24 @@ class Runtime:
     ) -> Result:
         """A foreground `run`; args, when given, replace those of the bundle."""
         self._write(bundle, args)
-        return self("run", "--bundle", bundle.path, *options, id or self.new_id(), **how)
+        return self("run", "--bundle", bundle.path, *options, self.new_id() if id is None else id, **how)
 
     def created(
         self, bundle: Bundle, *args: str, id: str | None = None, options: Sequence[object] = (), **how: object
     ) -> Result:
         """The result of `create`, be it a failure."""
         self._write(bundle, args)
-        return self("create", "--bundle", bundle.path, *options, id or self.new_id(), **how)
+        return self("create", "--bundle", bundle.path, *options, self.new_id() if id is None else id, **how)
 
     def create(
         self, bundle: Bundle, *args: str, id: str | None = None, options: Sequence[object] = (), **how: object
     ) -> Container:
         id = id or self.new_id()
-        pid_file = self.scratch / f"{id}.pid"
-        result = self.created(bundle, *args, id=id, options=("--pid-file", pid_file, *options), **how).ok()
+        words = list(map(str, options))
+        if "--pid-file" not in words:
+            words += ["--pid-file", str(self.scratch / f"{id}.pid")]
+        pid_file = Path(words[words.index("--pid-file") + 1])
+        result = self.created(bundle, *args, id=id, options=words, **how).ok()
         return Container(self, id, bundle, result, int(pid_file.read_text()))
 
     def start(self, bundle: Bundle, *args: str, **how: object) -> Container:
@@ -175,6 +178,11 @@ class Runtime:
             bundle.args(*args)
         bundle.write()
 
+    @staticmethod
+    def signal(pid: int, number: int = signal.SIGKILL) -> None:
+        """Signals a process that the test found to be one of its own."""
+        os.kill(pid, number)
+
     def close(self) -> list[str]:
         """Deletes all containers and gives what was left behind all the same, one line each (removed then)."""
         left: list[str] = []
@@ -182,6 +190,7 @@ class Runtime:
             done = self("delete", "--force", id)
             if done.code:
                 left.append(f"delete --force failed: {done}")
+        for id in filter(None, self.ids):
             left += self._remains(id)
         left += [f"state: {name}" for name in host.statesnap(self.root)]
         subprocess.run(["rm", "-rf", "--one-file-system", self.root], check=False)

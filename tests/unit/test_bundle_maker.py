@@ -133,6 +133,10 @@ def test_runpath_puts_the_rpath_of_the_same_file_out_of_force(tmp_path):
     program = write_elf(tmp_path / "x", needed=["liba.so"], rpath=tmp_path / "old", runpath=tmp_path / "new")
     with pytest.raises(OcipyError, match=r"^liba\.so, needed by .*, not found$"):
         dependencies(program)
+    library = write_elf(tmp_path / "new/liba.so", needed=["libb.so"])
+    write_elf(tmp_path / "old/libb.so")
+    with pytest.raises(OcipyError, match=f"^libb.so, needed by {library}, not found$"):
+        dependencies(program)
 
 
 def test_library_for_another_machine_is_passed_over(tmp_path):

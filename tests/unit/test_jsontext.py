@@ -34,7 +34,7 @@ def test_decode_takes_utf8_and_white_space_around_the_value():
         (b'"\\x"', 1, 2, "escape"),
         (b"1 2", 1, 3, "follows the end"),
         (b"{}\n\n }", 3, 2, "follows the end"),
-        (b'{"a": 1,\n "b": {"c": 1, "c": 2}}', 2, 7, 'key "c" twice'),
+        (b'{"a": 1,\n "b": {"b": 0, "c": 1, "c": 2}}', 2, 7, 'key "c" twice'),
         (b"[1, NaN]", 1, 5, "NaN"),
         (b"[\n-Infinity]", 2, 1, "-Infinity"),
         (b"[1e999]", 1, 2, "too large"),

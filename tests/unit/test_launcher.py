@@ -78,6 +78,7 @@ def test_package_is_found_through_path(tmp_path):
 def test_neighbour_named_ocipy_of_the_prefix_is_not_taken_for_the_package(tmp_path):
     """From ~/bin/ocipy, /home/ocipy/ is the home of someone else."""
     make_package(tmp_path / "home")
+    write(tmp_path / "home/me/__init__.py", "")
     result = subprocess.run([make_launcher(tmp_path / "home/me/bin")], capture_output=True, text=True)
     assert result.returncode == 1
     assert "no package ocipy" in result.stderr

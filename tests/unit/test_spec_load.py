@@ -58,6 +58,10 @@ def throttle(**changes):
     return {"major": 8, "minor": 0, "rate": 1} | changes
 
 
+def with_time(**offset):
+    return {"namespaces": [{"type": "time"}], "timeOffsets": {"boottime": offset}}
+
+
 # Where the bad value is put, the value, the path that the error names, "loader" if a schema cannot say it.
 BAD = [
     # ociVersion, root, names
@@ -218,6 +222,8 @@ BAD = [
     ("linux.resources.pids", {"limit": 2**63}, "linux.resources.pids.limit"),
     ("linux.resources.blockIO", {"weight": 65536}, "linux.resources.blockIO.weight"),
     ("linux.resources.blockIO", {"leafWeight": -1}, "linux.resources.blockIO.leafWeight"),
+    ("linux.resources.blockIO.weightDevice", [{"major": 8, "minor": 0}],
+     "linux.resources.blockIO.weightDevice[0]"),
     ("linux.resources.blockIO.throttleReadBpsDevice", [throttle(rate=-1)],
      "linux.resources.blockIO.throttleReadBpsDevice[0].rate"),
     ("linux.resources.blockIO.throttleWriteIOPSDevice", [throttle(major=4096)],
@@ -230,9 +236,12 @@ BAD = [
      "linux.resources.hugepageLimits[0].pageSize", "loader"),
     ("linux.resources.hugepageLimits", [{"pageSize": "2MB"}], "linux.resources.hugepageLimits[0].limit"),
     ("linux.resources.network", {"classID": 2**32}, "linux.resources.network.classID"),
-    ("linux.resources.network", {"priorities": [{"name": ""}]}, "linux.resources.network.priorities[0].priority"),
+    ("linux.resources.network", {"priorities": [{"name": "x"}]}, "linux.resources.network.priorities[0].priority"),
+    ("linux.resources.network", {"priorities": [{"name": "", "priority": 1}]},
+     "linux.resources.network.priorities[0].name"),
     ("linux.resources.rdma", {"mlx5_1": {"hcaHandles": -1}}, "linux.resources.rdma.mlx5_1.hcaHandles"),
     ("linux.resources.rdma", {"mlx5_1": {}}, "linux.resources.rdma.mlx5_1"),
+    ("linux.resources.rdma", {"": {"hcaHandles": 1}}, 'linux.resources.rdma[""]'),
     ("linux.resources.unified", {"memory.max": 1}, 'linux.resources.unified["memory.max"]'),
     ("linux.resources.unified", {"../x": "1"}, 'linux.resources.unified["../x"]'),
     ("linux.resources.unified", {"..": "1"}, 'linux.resources.unified[".."]'),
@@ -276,7 +285,8 @@ GOOD = [
         Rlimit(property="process.rlimits[0]", type="RLIMIT_CORE", soft=2**64 - 1, hard=2**64 - 1),)),
     ("process.ioPriority", {"class": "IOPRIO_CLASS_RT", "priority": 7},
      lambda spec: spec.process.ioPriority == IOPriority(class_="IOPRIO_CLASS_RT", priority=7)),
-    ("process.execCPUAffinity", {"initial": "0-3,7", "final": ""}, lambda spec: spec.process.execCPUAffinity.initial),
+    ("process.execCPUAffinity", {"initial": "0-3,7", "final": "1-1"},
+     lambda spec: spec.process.execCPUAffinity.initial),
     ("process.scheduler", {"policy": "SCHED_DEADLINE", "runtime": 1, "deadline": 2, "period": 3},
      lambda spec: spec.process.scheduler.period == 3),
     ("linux.namespaces", [{"type": "pid", "path": ""}], lambda spec: spec.linux.namespaces[0].path == ""),
@@ -293,6 +303,13 @@ GOOD = [
      lambda spec: (spec.linux.resources.devices[0].major, spec.linux.resources.devices[0].minor) == (0, 0)),
     ("linux.resources.memory", {"limit": -1}, lambda spec: spec.linux.resources.memory.limit == -1),
     ("linux.resources.pids", {"limit": 5}, lambda spec: spec.linux.resources.pids == 5),
+    ("root.path", "\u00e9\U0001f600", lambda spec: spec.root.path == "\u00e9\U0001f600"),
+    ("linux.resources.blockIO.weightDevice", [{"major": 8, "minor": 0, "weight": 5}],
+     lambda spec: spec.linux.resources.blockIO.weightDevice[0].leafWeight is None),
+    ("linux.resources.blockIO.weightDevice", [{"major": 8, "minor": 0, "leafWeight": 5}],
+     lambda spec: spec.linux.resources.blockIO.weightDevice[0].weight is None),
+    ("linux.resources.cpu", {"quota": 5, "burst": 5}, lambda spec: spec.linux.resources.cpu.burst == 5),
+    ("linux.resources.cpu", {"quota": 0, "burst": 5}, lambda spec: spec.linux.resources.cpu.burst == 5),
     ("linux.resources.cpu", {"quota": -1, "burst": 5}, lambda spec: spec.linux.resources.cpu.quota == -1),
     ("linux.resources.rdma", {"m": {"hcaObjects": 3}}, lambda spec: spec.linux.resources.rdma == (("m", None, 3),)),
     ("linux.resources.unified", {"memory.max": "1"},
@@ -311,6 +328,79 @@ def test_load_takes_a_good_value(place, value, holds):
 def test_the_schema_takes_a_good_value(place, value, _holds):
     pytest.importorskip("jsonschema")
     assert schema_problems("config", config(place, value)) == []
+
+
+# Where a number is put, how, and the least and the greatest that the kernel has room for.
+BOUNDS = [
+    ("process.user", lambda n: user(uid=n), 0, 2**32 - 2),
+    ("process.user", lambda n: user(gid=n), 0, 2**32 - 2),
+    ("process.user", lambda n: user(umask=n), 0, 0o777),
+    ("process.user", lambda n: user(additionalGids=[n]), 0, 2**32 - 2),
+    ("process.consoleSize", lambda n: {"height": n, "width": 0}, 0, 2**16 - 1),
+    ("process.rlimits", lambda n: [limit(soft=0, hard=n)], 0, 2**64 - 1),
+    ("process.oomScoreAdj", lambda n: n, -1000, 1000),
+    ("process.scheduler", lambda n: {"policy": "SCHED_OTHER", "nice": n}, -20, 19),
+    ("process.scheduler", lambda n: {"policy": "SCHED_FIFO", "priority": n}, 1, 99),
+    ("process.scheduler", lambda n: {"policy": "SCHED_OTHER", "priority": n}, 0, 0),
+    ("process.scheduler", lambda n: {"policy": "SCHED_DEADLINE", "period": n}, 0, 2**64 - 1),
+    ("process.ioPriority", lambda n: {"class": "IOPRIO_CLASS_BE", "priority": n}, 0, 7),
+    ("hooks.prestart", lambda n: [{"path": "/a", "timeout": n}], 1, 2**31 - 1),
+    ("linux.uidMappings", lambda n: [{"containerID": n, "hostID": 0, "size": 1}], 0, 2**32 - 2),
+    ("linux.uidMappings", lambda n: [{"containerID": 0, "hostID": n, "size": 1}], 0, 2**32 - 2),
+    ("linux.uidMappings", lambda n: [{"containerID": 0, "hostID": 0, "size": n}], 1, 2**32 - 1),
+    ("linux", lambda n: with_time(secs=n), -(2**63), 2**63 - 1),
+    ("linux", lambda n: with_time(nanosecs=n), 0, 10**9 - 1),
+    ("linux.devices", lambda n: [device(major=n)], 0, 2**12 - 1),
+    ("linux.devices", lambda n: [device(minor=n)], 0, 2**20 - 1),
+    ("linux.devices", lambda n: [device(fileMode=n)], 0, 2**16 - 1),
+    ("linux.devices", lambda n: [device(gid=n)], 0, 2**32 - 2),
+    ("linux.resources.devices", lambda n: [{"allow": True, "major": n}], -1, 2**12 - 1),
+    ("linux.resources.devices", lambda n: [{"allow": True, "minor": n}], -1, 2**20 - 1),
+    ("linux.resources.memory", lambda n: {"limit": n}, -1, 2**63 - 1),
+    ("linux.resources.memory", lambda n: {"swappiness": n}, 0, 100),
+    ("linux.resources.cpu", lambda n: {"shares": n}, 0, 2**64 - 1),
+    ("linux.resources.cpu", lambda n: {"quota": n}, -(2**63), 2**63 - 1),
+    ("linux.resources.cpu", lambda n: {"burst": n}, 0, 2**64 - 1),
+    ("linux.resources.cpu", lambda n: {"period": n}, 0, 2**64 - 1),
+    ("linux.resources.cpu", lambda n: {"realtimeRuntime": n}, -(2**63), 2**63 - 1),
+    ("linux.resources.cpu", lambda n: {"realtimePeriod": n}, 0, 2**64 - 1),
+    ("linux.resources.cpu", lambda n: {"idle": n}, 0, 1),
+    ("linux.resources.pids", lambda n: {"limit": n}, -(2**63), 2**63 - 1),
+    ("linux.resources.blockIO", lambda n: {"weight": n}, 0, 2**16 - 1),
+    ("linux.resources.blockIO", lambda n: {"throttleReadIOPSDevice": [throttle(rate=n)]}, 0, 2**64 - 1),
+    ("linux.resources.hugepageLimits", lambda n: [{"pageSize": "2MB", "limit": n}], 0, 2**64 - 1),
+    ("linux.resources.network", lambda n: {"classID": n}, 0, 2**32 - 1),
+    ("linux.resources.network", lambda n: {"priorities": [{"name": "x", "priority": n}]}, 0, 2**32 - 1),
+    ("linux.resources.rdma", lambda n: {"x": {"hcaObjects": n}}, 0, 2**32 - 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "make", "low", "high"), BOUNDS)
+def test_load_takes_an_integer_as_wide_as_the_kernel_has_it(place, make, low, high):
+    loaded(place, make(low))
+    loaded(place, make(high))
+
+
+@pytest.mark.parametrize(("place", "make", "low", "high"), BOUNDS)
+def test_load_refuses_an_integer_that_is_wider_than_the_kernel_has_it(place, make, low, high):
+    assert problems(place, make(low - 1))
+    assert problems(place, make(high + 1))
+
+
+@pytest.mark.parametrize(("place", "make", "low", "_high"), BOUNDS)
+@pytest.mark.parametrize("other", [float, str, bool])
+def test_load_refuses_a_number_of_another_type(place, make, low, _high, other):
+    assert problems(place, make(other(low)))
+
+
+@pytest.mark.parametrize(("place", "make", "low", "high"), BOUNDS)
+def test_the_schema_has_the_same_bounds(place, make, low, high):
+    pytest.importorskip("jsonschema")
+    assert schema_problems("config", config(place, make(low))) == []
+    assert schema_problems("config", config(place, make(high))) == []
+    if (low, high) not in ((1, 99), (0, 0)):  # the priorities, which depend on the policy
+        assert schema_problems("config", config(place, make(low - 1)))
+        assert schema_problems("config", config(place, make(high + 1)))
 
 
 def test_load_takes_time_offsets_with_a_new_time_namespace():

@@ -1,0 +1,101 @@
+"""The runtimes under measurement, and the view of the host that each can work with."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+CLONE_NEWNS = 0x00020000
+MS_REC = 0x4000
+MS_PRIVATE = 1 << 18
+MNT_DETACH = 2
+PR_SET_CHILD_SUBREAPER = 36
+UNIFIED = "/sys/fs/cgroup/unified"
+
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+INTERPRETER = ["/usr/bin/python3", "-I", "-S", "-c", "pass"]
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def check(result: int, what: str) -> None:
+    """Raise OSError for a C function that failed."""
+    if result == -1:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{what}: {os.strerror(error)}")
+
+
+def become_subreaper() -> None:
+    """Let the containers' first processes be children of this process once `create` has left (prctl(2))."""
+    check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "PR_SET_CHILD_SUBREAPER")
+
+
+class View:
+    """A mount namespace of this process: the host's own, or a copy of it in which `UNIFIED` is not mounted.
+
+    crun refuses a host with both versions of cgroups. The host keeps its mounts: only the copy loses one.
+    """
+
+    def __init__(self) -> None:
+        self.host = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        self.legacy = self.host
+        if not os.path.ismount(UNIFIED):
+            return
+        check(libc.unshare(CLONE_NEWNS), "unshare")
+        check(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "mount /")
+        check(libc.umount2(UNIFIED.encode(), MNT_DETACH), "umount " + UNIFIED)
+        self.legacy = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        self.enter(self.host)
+
+    def enter(self, namespace: int) -> None:
+        check(libc.setns(namespace, CLONE_NEWNS), "setns")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A runtime: its name in the tables, its program, its own state directory, the namespace it is started in."""
+
+    name: str
+    path: str
+    root: str
+    view: View
+    namespace: int
+
+    def command(self, *arguments: str) -> list[str]:
+        return [self.path, "--root", self.root, *arguments]
+
+    @contextmanager
+    def at_home(self) -> Iterator[None]:
+        """While the body runs, this process is in the runtime's mount namespace, and so is what it starts."""
+        if self.namespace == self.view.host:
+            yield
+            return
+        self.view.enter(self.namespace)
+        try:
+            yield
+        finally:
+            self.view.enter(self.view.host)
+
+
+def find(given: list[str], directory: str, checkout: str) -> list[Runtime]:
+    """The runtimes to measure, ocipy first.
+
+    `given` are the NAME=PATH of the command line; a runtime that is not installed is left out.
+    """
+    paths = {"ocipy": os.path.join(checkout, "ocipy/bin/ocipy"), "runc": "runc", "crun": "crun"}
+    paths.update(text.split("=", 1) for text in given)
+    view = View()
+    runtimes = []
+    for name, path in paths.items():
+        program = shutil.which(path, path=ENVIRONMENT["PATH"])
+        if program is None:
+            print(f"{name}: no {path}, left out")
+            continue
+        root = os.path.join(directory, "root-" + name)
+        namespace = view.legacy if name == "crun" else view.host
+        runtimes.append(Runtime(name, os.path.abspath(program), root, view, namespace))
+    return runtimes

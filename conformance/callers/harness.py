@@ -1,0 +1,266 @@
+"""What the scripts of all callers share: the image, the cases, and the removal of everything that a run made."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import hashlib
+import io
+import json
+import os
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+UNIFIED = "/sys/fs/cgroup/unified"
+IMAGE = "localhost/busybox:latest"
+PATIENCE = 60.0  # seconds: a machine may be slow, a case that waits longer has failed
+PR_SET_CHILD_SUBREAPER = 36
+MNT_DETACH = 2
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Failure(Exception):
+    """A case that did not go as it should; the text says what was seen."""
+
+
+class Result:
+    """How a command ended: its exit status, output and error output."""
+
+    def __init__(self, command: list[str], status: int, output: str, errors: str) -> None:
+        self.command = command
+        self.status = status
+        self.output = output
+        self.errors = errors
+
+    def expect(self, status: int | None = None, output: str | None = None, errors: str | None = None) -> Result:
+        """Raise Failure unless the exit status and the output are these, and these words are in the error output."""
+        good = status in (None, self.status) and output in (None, self.output.strip().replace("\r", ""))
+        if not good or (errors or "") not in self.errors:
+            raise Failure(f"exit status {self.status}, output {self.output[:300]!r}, errors {self.errors[-500:]!r}")
+        return self
+
+
+class Caller:
+    """One run of a caller: its private directory, its command line, its cases.
+
+    `base` is the command with the options of every call, `name` is unique on this machine: containers and cgroups bear
+    it, and nothing else does.
+    """
+
+    def __init__(self, program: str, packages: list[str]) -> None:
+        parser = argparse.ArgumentParser(description=f"Run containers of busybox through {program}.")
+        parser.add_argument("--runtime", default="ocipy", help="ocipy (this checkout, the default), runc, crun, or a path")
+        self.runtime_name: str = parser.parse_args().runtime
+        if os.geteuid() != 0:
+            parser.error("needs root")
+        if os.path.basename(self.runtime_name) == "crun" and os.path.ismount(UNIFIED):
+            hide_unified()
+        install([*packages, "busybox-static"])
+        self.runtime = find_runtime(self.runtime_name)
+        self.name = f"ocipy-callers-{os.getpid()}"
+        self.directory = tempfile.mkdtemp(prefix=self.name + "-")
+        self.base = [program]
+        self.environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+        self.cases: list[tuple[str, Callable[[], object]]] = []
+        self.number = 0
+        print(f"{program}, runtime {self.runtime}")
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.directory, name)
+
+    def container(self) -> str:
+        """A name for one more container."""
+        self.number += 1
+        return f"{self.name}-{self.number}"
+
+    def call(self, *arguments: str, given: str = "") -> Result:
+        """Call the caller and wait for its end. `given` is its standard input."""
+        command = [*self.base, *arguments]
+        try:
+            done = subprocess.run(
+                command, input=given, env=self.environment, capture_output=True, text=True, timeout=PATIENCE
+            )
+        except subprocess.TimeoutExpired as late:
+            raise Failure(f"no end after {PATIENCE:.0f} s: {late.stdout!r} {late.stderr!r}") from None
+        return Result(command, done.returncode, done.stdout, done.stderr)
+
+    def call_on_terminal(self, *arguments: str) -> Result:
+        """Call the caller on a terminal of its own; all that the terminal shows is the output."""
+        command = [*self.base, *arguments]
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execvpe(command[0], command, {**self.environment, "TERM": "dumb"})
+        shown, limit = b"", time.monotonic() + PATIENCE
+        with open(terminal, "rb", buffering=0) as reader:
+            while select.select([reader], [], [], max(0.0, limit - time.monotonic()))[0]:
+                try:
+                    piece = reader.read(4096)
+                except OSError:  # EIO: the last descriptor of the other side is closed.
+                    break
+                shown += piece or b""
+            else:
+                os.kill(pid, signal.SIGKILL)
+        return Result(command, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode(), "")
+
+    def case(self, function: Callable[[], object]) -> Callable[[], object]:
+        """Decorator: the function is a case, its name the promise. It raises Failure when that is not kept."""
+        self.cases.append((function.__name__.replace("_", " "), function))
+        return function
+
+    def run(self, prepare: Callable[[], None], discard: Callable[[], object]) -> int:
+        """Prepare, run all cases, clean up. Gives the exit status.
+
+        `discard` removes all containers, in the caller's own way; it is called after a case that failed, and at the end.
+        """
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # All that a caller leaves behind becomes our child.
+        failed = 0
+        try:
+            prepare()
+            for name, function in self.cases:
+                try:
+                    function()
+                    print(f"ok      {name}", flush=True)
+                except (Failure, OSError) as failure:
+                    failed += 1
+                    print(f"FAILED  {name}: {failure}", flush=True)
+                    discard()
+        finally:
+            discard()
+            end_descendants()
+            unmount_below(self.directory)
+            remove_cgroups(self.name)
+            shutil.rmtree(self.directory)
+        print(f"{len(self.cases) - failed} passed, {failed} failed")
+        return 1 if failed else 0
+
+
+def hide_unified() -> None:
+    """Start this program anew in a mount namespace without UNIFIED: crun refuses a host with both cgroup versions."""
+    again = 'umount "$0" && exec "$@"'
+    os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", "sh", "-c", again, UNIFIED,
+                          "/usr/bin/python3", *sys.argv])  # fmt: skip
+
+
+def find_runtime(name: str) -> str:
+    """The absolute path of a runtime given by name or path. SystemExit when there is none."""
+    path = os.path.join(CHECKOUT, "ocipy/bin/ocipy") if name == "ocipy" else shutil.which(name)
+    if path is None:
+        sys.exit(f"--runtime {name}: no such program")
+    return os.path.abspath(path)
+
+
+def install(packages: list[str]) -> None:
+    """Install the Debian packages that are missing, without starting their services."""
+    query = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *packages]
+    known = subprocess.run(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    missing = [package for package in packages if f"{package} ii" not in known]
+    if not missing:
+        return
+    print("installing", *missing, flush=True)
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "check": True}
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    subprocess.run(["apt-get", "-qq", "update"], **quiet)
+    subprocess.run(["apt-get", "-qq", "-y", "--no-install-recommends", "install", *missing], env=environment, **quiet)
+
+
+def root_archive() -> bytes:
+    """A tar archive of a root file system: busybox with all its commands, users root and nobody."""
+    busybox = "/bin/busybox"
+    applets = subprocess.run([busybox, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+
+        def add(name: str, mode: int, content: bytes = b"", kind: bytes = tarfile.REGTYPE, target: str = "") -> None:
+            entry = tarfile.TarInfo(name)
+            entry.mode, entry.type, entry.linkname, entry.size = mode, kind, target, len(content)
+            archive.addfile(entry, io.BytesIO(content))
+
+        for directory in "bin", "dev", "etc", "proc", "sys", "tmp":
+            add(directory, 0o1777 if directory == "tmp" else 0o755, kind=tarfile.DIRTYPE)
+        with open(busybox, "rb") as program:
+            add("bin/busybox", 0o755, program.read())
+        for applet in applets:
+            if applet != "busybox":
+                add(f"bin/{applet}", 0o777, kind=tarfile.SYMTYPE, target="busybox")
+        add("etc/passwd", 0o644, b"root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
+        add("etc/group", 0o644, b"root:x:0:\nnobody:x:65534:\n")
+    return stream.getvalue()
+
+
+def write_image(path: str) -> None:
+    """An image archive in docker's form, which every caller can load; it is named IMAGE."""
+    layer = root_archive()
+    config = json.dumps({
+        "architecture": "amd64", "os": "linux", "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"]},
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
+    }).encode()  # fmt: skip
+    manifest = json.dumps([{"Config": "config.json", "RepoTags": [IMAGE], "Layers": ["layer.tar"]}]).encode()
+    with tarfile.open(path, "w") as archive:
+        for name, content in ("layer.tar", layer), ("config.json", config), ("manifest.json", manifest):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Raise Failure when a condition does not become true in time."""
+    limit = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > limit:
+            raise Failure(f"{what}: not after {PATIENCE:.0f} s")
+        time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    """The children of a process: all its threads' (proc_pid_task_children(5))."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as text:
+                found += map(int, text.read().split())
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
+
+
+def end_descendants() -> None:
+    """Kill every process below this one. What a killed one leaves becomes our child, so repeat until there is none."""
+    while below := children(os.getpid()):
+        for pid in below:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def unmount_below(directory: str) -> None:
+    """Detach every mount below a directory, the last one first."""
+    with open("/proc/self/mountinfo") as table:
+        points = [line.split()[4] for line in table]
+    for point in reversed(points):
+        if point.startswith(directory + "/"):
+            libc.umount2(point.encode(), MNT_DETACH)
+
+
+def remove_cgroups(name: str) -> None:
+    """Remove the cgroups below the ones of this name, of every hierarchy."""
+    for path, _, _ in os.walk("/sys/fs/cgroup", topdown=False):
+        if f"/{name}/" in path + "/":
+            os.rmdir(path)
+
+
+def memory_limit_of(group: str) -> str:
+    """The limit of memory of a cgroup, read on the host: bytes as text. `group` is its path below the mount point."""
+    version_2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+    path = f"/sys/fs/cgroup/{group}/memory.max" if version_2 else f"/sys/fs/cgroup/memory/{group}/memory.limit_in_bytes"
+    with open(path) as limit:
+        return limit.read().strip()
