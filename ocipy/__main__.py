@@ -15,7 +15,7 @@ import ocipy  # noqa: F401
 del sys.path[0]
 from ocipy import archive  # noqa: E402
 
-modules = archive.install()
+archive.install()
 from ocipy.cli.main import main  # noqa: E402
 
-main(sys.argv[1:], modules.refresh)
+main(sys.argv[1:])

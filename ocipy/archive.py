@@ -51,6 +51,9 @@ class Archive:
             source = _source(name, entry[2])
             if _stamp(source) == entry[:2]:
                 spec = _Spec(name, self, origin=source, is_package=entry[2])  # type: ignore[arg-type]
+                if entry[2]:
+                    # Where the ordinary finders look for a module that is not taken from here.
+                    spec.submodule_search_locations = [os.path.dirname(source)]
                 spec.has_location = True
                 return spec
         self.missed = True
@@ -62,19 +65,6 @@ class Archive:
     def exec_module(self, module: ModuleType) -> None:
         code: CodeType = marshal.loads(self.entries[module.__name__][3])
         exec(code, module.__dict__)
-
-    def refresh(self) -> None:
-        """Makes the file anew when it lacked a module, if this user may; at the end of a command."""
-        if not self.missed or not os.access(os.path.dirname(_FILE), os.W_OK):
-            return
-        temporary = f"{_FILE}.{os.getpid()}"
-        try:
-            with open(temporary, "xb") as file:
-                file.write(marshal.dumps(_collect()))
-            os.rename(temporary, _FILE)
-        except OSError:
-            # Nothing depends on it but speed.
-            pass
 
 
 def _source(name: str, is_package: bool) -> str:
@@ -120,8 +110,21 @@ def _compiled(path: str, stamp: tuple[int, int]) -> bytes:
     return data[_HEADER:] if data[4:_HEADER] == expected else b""
 
 
-def install() -> Archive:
-    """Puts the archive before the ordinary finders and gives it."""
-    archive = Archive()
-    sys.meta_path.insert(0, archive)
-    return archive
+def install() -> None:
+    """Puts the archive before the ordinary finders."""
+    sys.meta_path.insert(0, Archive())
+
+
+def refresh() -> None:
+    """Makes the file anew when it lacked a module, if this user may; at the end of a command."""
+    missed = any(isinstance(finder, Archive) and finder.missed for finder in sys.meta_path)
+    if not missed or not os.access(os.path.dirname(_FILE), os.W_OK):
+        return
+    temporary = f"{_FILE}.{os.getpid()}"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(marshal.dumps(_collect()))
+        os.rename(temporary, _FILE)
+    except OSError:
+        # Nothing depends on it but speed.
+        pass

@@ -128,7 +128,7 @@ class Bench:
 
     def run_round(self, number: int) -> None:
         """One round of `run`: a few samples of each runtime by hyperfine; their median is the round's figure."""
-        commands = [(BARE, None, INTERPRETER)]
+        commands: list[tuple[str, Runtime | None, list[str]]] = [(BARE, None, INTERPRETER)]
         commands += [(runtime.name, runtime, self.commands(runtime)["run"]) for runtime in self.runtimes]
         turn = number % len(commands)
         for name, runtime, command in commands[turn:] + commands[:turn]:
@@ -149,7 +149,8 @@ class Bench:
         if done.returncode:
             raise Failed(f"hyperfine: {done.stderr.strip()}")
         with open(export) as results:
-            return statistics.median(json.load(results)["results"][0]["times"]) * 1e3
+            times: list[float] = json.load(results)["results"][0]["times"]
+        return statistics.median(times) * 1e3
 
     def memory(self) -> None:
         """Peak memory of each verb's process, and what a container holds between `create` and `start`."""

@@ -54,7 +54,8 @@ def document(figures: Figures, versions: dict[str, str]) -> dict[str, Any]:
 def table(rows: list[list[str]]) -> str:
     """Rows of equal length as a Markdown table, the first one its head."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in rows]
+    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in rows]
+    lines = ["| " + " | ".join(line) + " |" for line in padded]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 

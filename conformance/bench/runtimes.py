@@ -12,7 +12,6 @@ from dataclasses import dataclass
 CLONE_NEWNS = 0x00020000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
-MNT_DETACH = 2
 PR_SET_CHILD_SUBREAPER = 36
 UNIFIED = "/sys/fs/cgroup/unified"
 
@@ -35,19 +34,19 @@ def become_subreaper() -> None:
 
 
 class View:
-    """A mount namespace of this process: the host's own, or a copy of it in which `UNIFIED` is not mounted.
+    """The mount namespaces of this process: the host's own, and a copy of it in which a tmpfs covers `UNIFIED`.
 
-    crun refuses a host with both versions of cgroups. The host keeps its mounts: only the copy loses one.
+    crun refuses a host with both versions of cgroups. The host's own mounts stay as they are.
     """
 
     def __init__(self) -> None:
         self.host = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self.legacy = self.host
-        if not os.path.ismount(UNIFIED):
+        if not os.path.exists(UNIFIED + "/cgroup.procs"):
             return
         check(libc.unshare(CLONE_NEWNS), "unshare")
         check(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "mount /")
-        check(libc.umount2(UNIFIED.encode(), MNT_DETACH), "umount " + UNIFIED)
+        check(libc.mount(b"tmpfs", UNIFIED.encode(), b"tmpfs", 0, None), "mount " + UNIFIED)
         self.legacy = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self.enter(self.host)
 
@@ -87,7 +86,9 @@ def find(given: list[str], directory: str, checkout: str) -> list[Runtime]:
     `given` are the NAME=PATH of the command line; a runtime that is not installed is left out.
     """
     paths = {"ocipy": os.path.join(checkout, "ocipy/bin/ocipy"), "runc": "runc", "crun": "crun"}
-    paths.update(text.split("=", 1) for text in given)
+    for text in given:
+        name, _, path = text.partition("=")
+        paths[name] = path
     view = View()
     runtimes = []
     for name, path in paths.items():

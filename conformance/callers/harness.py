@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import errno
 import hashlib
 import io
 import json
@@ -59,11 +60,11 @@ class Caller:
 
     def __init__(self, program: str, packages: list[str]) -> None:
         parser = argparse.ArgumentParser(description=f"Run containers of busybox through {program}.")
-        parser.add_argument("--runtime", default="ocipy", help="ocipy (this checkout, the default), runc, crun, or a path")
+        parser.add_argument("--runtime", default="ocipy", help="ocipy (this checkout's), runc, crun or a path")
         self.runtime_name: str = parser.parse_args().runtime
         if os.geteuid() != 0:
             parser.error("needs root")
-        if os.path.basename(self.runtime_name) == "crun" and os.path.ismount(UNIFIED):
+        if os.path.basename(self.runtime_name) == "crun" and os.path.exists(UNIFIED + "/cgroup.procs"):
             hide_unified()
         install([*packages, "busybox-static"])
         self.runtime = find_runtime(self.runtime_name)
@@ -120,7 +121,7 @@ class Caller:
     def run(self, prepare: Callable[[], None], discard: Callable[[], object]) -> int:
         """Prepare, run all cases, clean up. Gives the exit status.
 
-        `discard` removes all containers, in the caller's own way; it is called after a case that failed, and at the end.
+        `discard` removes all containers in the caller's own way, after a case that failed and at the end.
         """
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # All that a caller leaves behind becomes our child.
@@ -146,8 +147,8 @@ class Caller:
 
 
 def hide_unified() -> None:
-    """Start this program anew in a mount namespace without UNIFIED: crun refuses a host with both cgroup versions."""
-    again = 'umount "$0" && exec "$@"'
+    """Start this program anew where a tmpfs covers UNIFIED: crun refuses a host with both versions of cgroups."""
+    again = 'mount -t tmpfs tmpfs "$0" && exec "$@"'
     os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", "sh", "-c", again, UNIFIED,
                           "/usr/bin/python3", *sys.argv])  # fmt: skip
 
@@ -168,10 +169,11 @@ def install(packages: list[str]) -> None:
     if not missing:
         return
     print("installing", *missing, flush=True)
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "check": True}
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    subprocess.run(["apt-get", "-qq", "update"], **quiet)
-    subprocess.run(["apt-get", "-qq", "-y", "--no-install-recommends", "install", *missing], env=environment, **quiet)
+    for command in ["update"], ["-y", "--no-install-recommends", "install", *missing]:
+        subprocess.run(
+            ["apt-get", "-qq", *command], env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=True
+        )
 
 
 def root_archive() -> bytes:
@@ -255,7 +257,11 @@ def remove_cgroups(name: str) -> None:
     """Remove the cgroups below the ones of this name, of every hierarchy."""
     for path, _, _ in os.walk("/sys/fs/cgroup", topdown=False):
         if f"/{name}/" in path + "/":
-            os.rmdir(path)
+            try:
+                os.rmdir(path)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:  # What crun wrote to the tmpfs of `hide_unified`; it goes with us.
+                    raise
 
 
 def memory_limit_of(group: str) -> str:

@@ -62,15 +62,12 @@ def verify_membership(pid: int, directories: dict[str, str]) -> None:
     actual = {controllers: path for _, controllers, path in (line.split(":", 2) for line in text.splitlines())}
     for controllers, directory in directories.items():
         path = actual.get(controllers)
-        if path not in _paths(directory) and not _lists(directory, pid):
+        # Where v1 is mounted, each hierarchy has a directory of /sys/fs/cgroup; v2 alone has all of it.
+        below = directory[len(_ROOT) :]
+        expected = below if list(directories) == [""] else below[below.find("/", 1) :]
+        if path != expected and not _lists(directory, pid):
             where = "no cgroup" if path is None else f"cgroup {path}"
             raise OcipyError(f"process {pid} is in {where} of {controllers or 'cgroup v2'}, not in {directory}")
-
-
-def _paths(directory: str) -> tuple[str, str]:
-    """Gives the path below a mount on /sys/fs/cgroup itself (v2) and below one on a directory of it."""
-    below = directory[len(_ROOT) :]
-    return below, below[below.find("/", 1) :]
 
 
 def _lists(directory: str, pid: int) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
+from .. import archive
 from ..errors import OcipyError, describe_os_error
 from ..runtime.log import Log
 from .options import Option, UsageError, Verb, option_lines, parse, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from .options import Arguments
@@ -54,11 +54,8 @@ def _default_root() -> str:
     return f"{directory}/ocipy" if os.geteuid() and directory else "/run/ocipy"
 
 
-def main(words: list[str], at_end: Callable[[], None] = lambda: None) -> None:
-    """Runs the command line `words` (without the program's name) and ends the process with its exit code.
-
-    at_end: called last, when the caller already has all output.
-    """
+def main(words: list[str]) -> None:
+    """Runs the command line `words` (without the program's name) and ends the process with its exit code."""
     log = Log()
     try:
         code = _dispatch(words, log)
@@ -77,7 +74,7 @@ def main(words: list[str], at_end: Callable[[], None] = lambda: None) -> None:
         code = 1
     # An interpreter that shuts down in order costs 2 ms.
     _flush()
-    at_end()
+    archive.refresh()
     os._exit(code)
 
 

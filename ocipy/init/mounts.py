@@ -54,6 +54,8 @@ from .paths import make_directories, make_file, open_in_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .context import Init
 
     # Parameters of a file system; None is the value of a mere flag.
@@ -207,13 +209,15 @@ def _set_attributes(
 
 def _destination(init: Init, path: str, is_directory: bool, on_proc: bool) -> int:
     """Gives an O_PATH descriptor of the mount point, made to fit the source if it does not exist."""
-    # What replaces a file of /proc must be at that very place.
-    resolve = RESOLVE_NO_SYMLINKS if on_proc else 0
+    # What replaces /proc or a file of it must be at that very place.
+    strict = on_proc or path == "/proc"
     make = make_directories if is_directory else make_file
     try:
-        place = open_in_root(init.root, path, os.O_PATH, resolve)
-    except FileNotFoundError:
-        place = make(init.root, path, resolve=resolve)
+        place, _existed = _open_or_make(init, path, os.O_PATH, make, strict)
+    except OSError as error:
+        if strict and error.errno == ELOOP:
+            raise OcipyError(f"{path} must not be reached through a symbolic link") from None
+        raise
     _check_place(place, path, on_proc)
     if stat.S_ISDIR(os.fstat(place).st_mode) != is_directory:
         os.close(place)
@@ -224,22 +228,28 @@ def _destination(init: Init, path: str, is_directory: bool, on_proc: bool) -> in
 
 def _filesystem_destination(init: Init, type: str, path: str, on_proc: bool) -> tuple[int, bool]:
     """Gives an O_PATH descriptor of the directory to mount on, and whether it existed before."""
-    flags = os.O_PATH | os.O_DIRECTORY
     # A link here would put the kernel's files elsewhere and leave the image's own in their place: CVE-2019-19921,
     # CVE-2023-27561, CVE-2025-54867.
     strict = type in ("proc", "sysfs")
-    resolve = RESOLVE_NO_SYMLINKS if strict or on_proc else 0
     try:
-        try:
-            place, existed = open_in_root(init.root, path, flags, resolve), True
-        except FileNotFoundError:
-            place, existed = make_directories(init.root, path, resolve=resolve), False
+        place, existed = _open_or_make(init, path, os.O_PATH | os.O_DIRECTORY, make_directories, strict or on_proc)
     except OSError as error:
         if strict and error.errno in (ELOOP, ENOTDIR):
             raise OcipyError(f'filesystem "{type}" must be mounted on ordinary directory: {path} is none') from None
         raise
     _check_place(place, path, on_proc)
     return place, existed
+
+
+def _open_or_make(
+    init: Init, path: str, flags: int, make: Callable[..., int], strict: bool
+) -> tuple[int, bool]:
+    """Gives a descriptor, and whether the path existed. strict: no component may be a symbolic link."""
+    resolve = RESOLVE_NO_SYMLINKS if strict else 0
+    try:
+        return open_in_root(init.root, path, flags, resolve), True
+    except FileNotFoundError:
+        return make(init.root, path, resolve=resolve), False
 
 
 def _check_place(place: int, path: str, on_proc: bool) -> None:
@@ -311,7 +321,12 @@ def _classic_flags(superblock: tuple[str, ...], attributes: int) -> int:
 
 
 def _joined(data: _Data) -> str:
-    return ",".join(key if value is None else f"{key}={value}" for key, value in data)
+    return ",".join(key if value is None else f"{key}={_quoted(key, value)}" for key, value in data)
+
+
+def _quoted(key: str, value: str) -> str:
+    """A security context may hold commas; in mount(2), quotes keep it together."""
+    return f'"{value}"' if key.endswith("context") else value
 
 
 HANDLERS = {

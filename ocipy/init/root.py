@@ -92,7 +92,11 @@ def readonly_root(init: Init, property: str) -> None:
 
 
 def make_working_directory(init: Init, property: str, path: str) -> None:
-    os.close(make_directories(init.root, path))
+    try:
+        os.close(make_directories(init.root, path))
+    except PermissionError:
+        # Root without the right to enter (a squashed network mount): the user itself may have it, or fails later.
+        return
 
 
 def enter_by_pivot(init: Init, property: str, propagation: int) -> None:

@@ -146,5 +146,8 @@ def _parameters(option: str) -> list[tuple[str, str | None]]:
     result: list[tuple[str, str | None]] = []
     for text in filter(None, pieces):
         key, equals, value = text.partition("=")
+        if key.endswith("context"):
+            # Quotes protect the commas of a security context; they are not part of it.
+            value = value.strip('"')
         result.append((key, value if equals else None))
     return result

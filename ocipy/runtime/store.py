@@ -113,6 +113,9 @@ class Store:
             raise OcipyError(f"container {id}: {path}: {error.message}", hint="delete --force removes it") from None
         return record
 
+    def has_root(self) -> bool:
+        return os.path.isdir(self.root)
+
     def exists(self, id: str) -> bool:
         return os.path.isdir(self.directory(id))
 

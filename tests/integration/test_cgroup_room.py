@@ -362,13 +362,22 @@ def test_a_process_elsewhere_is_not_taken_for_a_member(room):
 
 
 def test_a_process_in_a_cgroup_of_the_same_name_elsewhere_is_not_taken_for_a_member(room):
-    room.create()
-    below = {names: f"{directory}/box" for names, directory in room.directories.items()}
-    create.create_cgroup(PROPERTY, tuple(below.items()))
-    pid = room.spawn(directories=below)
-    join.verify_membership(pid, below)
-    with pytest.raises(OcipyError, match="not in"):
-        join.verify_membership(pid, room.directories)
+    twin = f"{room.name}-twin"
+    elsewhere = dict(cgroup_directories(f"/{twin}", FACTS, "box"))
+    wanted = dict(cgroup_directories(f"/{room.name}/{twin}", FACTS, "box"))
+    room.directories = wanted
+    create.create_cgroup(PROPERTY, tuple(wanted.items()))
+    create.create_cgroup(PROPERTY, tuple(elsewhere.items()))
+    try:
+        pid = room.spawn(directories=elsewhere)
+        join.verify_membership(pid, elsewhere)
+        with pytest.raises(OcipyError, match="not in"):
+            join.verify_membership(pid, wanted)
+    finally:
+        for child in processes(elsewhere):
+            os.kill(child, signal.SIGKILL)
+        for directory in elsewhere.values():
+            eventually(lambda directory=directory: vanishes(directory))
 
 
 # --- freezing, killing, removing

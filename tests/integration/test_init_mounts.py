@@ -236,6 +236,13 @@ def test_bind_on_proc_is_refused_unless_it_is_a_procfs(bare):
     run(bare, spec_of((("/proc", "", "/proc", ("rbind",)),)), lambda: read("/proc/self/stat"))
 
 
+def test_sec_2023_27561_bind_of_a_procfs_does_not_follow_a_link(bare, canary):
+    (bare / "rootfs" / "proc").rmdir()
+    (bare / "rootfs" / "proc").symlink_to("elsewhere")
+    (bare / "rootfs" / "elsewhere").mkdir()
+    refused(bare, spec_of((("/proc", "", "/proc", ("rbind",)),)), "/proc must not be reached through a symbolic link")
+
+
 def test_bind_over_a_permitted_file_of_proc(bare):
     mounts = (*DEFAULT_MOUNTS, ("/proc/uptime", "", "rootfs/marker", ("bind",)))
     run(bare, spec_of(mounts), lambda: read("/proc/uptime").index("inside"))

@@ -170,10 +170,12 @@ def canary(tmp_path):
     (directory / "ptmx").write_text("untouched")
 
     def state():
-        return [
-            (entry.name, entry.stat(follow_symlinks=False)[:9], entry.is_file() and read(entry.path))
-            for entry in sorted(os.scandir(directory), key=lambda entry: entry.name)
-        ]
+        result = []
+        for name in sorted(os.listdir(directory)):
+            status = os.lstat(directory / name)
+            facts = (status.st_mode, status.st_ino, status.st_nlink, status.st_uid, status.st_gid, status.st_mtime_ns)
+            result.append((name, facts, read(directory / name)))
+        return result
 
     before = state()
     yield directory

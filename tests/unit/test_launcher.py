@@ -27,6 +27,7 @@ def write(path, text):
 
 def make_package(directory, main=MAIN):
     write(f"{directory}/ocipy/__init__.py", "")
+    shutil.copy(f"{CHECKOUT}/ocipy/archive.py", f"{directory}/ocipy/archive.py")
     write(f"{directory}/ocipy/cli/__init__.py", "")
     write(f"{directory}/ocipy/cli/main.py", main)
     return f"{directory}/ocipy/cli/main.py"
@@ -133,7 +134,9 @@ def test_start_imports_os_and_nothing_else(tmp_path):
     make_package(tmp_path)
     bare = subprocess.check_output(["/usr/bin/python3", "-IS", "-c", "import os, sys; print(*sys.modules)"], text=True)
     *_, modules = launch(make_launcher(tmp_path / "ocipy/bin"))
-    assert set(modules) - set(bare.split()) == {"ocipy", "ocipy.cli", "ocipy.cli.main"}
+    assert set(modules) - set(bare.split()) == {
+        "__future__", "ocipy", "ocipy.archive", "ocipy.cli", "ocipy.cli.main",
+    }
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "0<&- 1>&- 2>&-", "2>&-"])

@@ -93,7 +93,7 @@ def test_the_last_superblock_option_of_a_switch_counts():
         ("newinstance", (("newinstance", None),)),
         ("mode=755,size=1k", (("mode", "755"), ("size", "1k"))),
         ("lowerdir=/a\\,b:/c", (("lowerdir", "/a\\,b:/c"),)),
-        ('context="a:b:c0,c1",mode=1', (("context", '"a:b:c0,c1"'), ("mode", "1"))),
+        ('context="a:b:c0,c1",mode=1', (("context", "a:b:c0,c1"), ("mode", "1"))),
         ("empty=", (("empty", ""),)),
     ],
 )

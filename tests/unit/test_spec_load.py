@@ -146,6 +146,7 @@ BAD = [
     ("process.scheduler", {"policy": "SCHED_OTHER", "priority": 1}, "process.scheduler.priority", "loader"),
     ("process.scheduler", {"policy": "SCHED_FIFO"}, "process.scheduler.priority", "loader"),
     ("process.scheduler", {"policy": "SCHED_RR", "priority": 100}, "process.scheduler.priority"),
+    ("process.scheduler", {"policy": "SCHED_RR", "priority": -1}, "process.scheduler.priority"),
     ("process.scheduler", {"policy": "SCHED_RR", "priority": 1, "nice": 1}, "process.scheduler.nice", "loader"),
     ("process.scheduler", {"policy": "SCHED_BATCH", "runtime": 1}, "process.scheduler.runtime", "loader"),
     ("process.ioPriority", {"priority": 1}, "process.ioPriority.class"),

@@ -1,0 +1,59 @@
+"""The modules that the quick verbs load: a new one is a decision, and belongs in these lists."""
+
+import json
+
+import pytest
+
+from tests.support.modules import SLOW, loaded
+
+ALWAYS = {
+    "__future__", "errno", "_json", "ocipy", "ocipy.archive", "ocipy.cli", "ocipy.cli.main", "ocipy.cli.options",
+    "ocipy.errors", "ocipy.runtime", "ocipy.runtime.log", "ocipy.spec", "ocipy.spec.jsontext",
+}
+LOOK = {
+    "ocipy.cgroup", "ocipy.cgroup.files", "ocipy.cgroup.freezer", "ocipy.linux", "ocipy.linux.proc",
+    "ocipy.runtime.state", "ocipy.runtime.store",
+}
+RECORD = {
+    "ociVersion": "1.3.0", "id": "one", "init_process_pid": 0, "init_process_start": 0, "bundle": "/b",
+    "rootfs": "/b/rootfs", "created": "2026-01-01T00:00:00Z", "annotations": {}, "cgroup_paths": {}, "own_pids": True,
+    "program": True,
+}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A state directory with a container that has stopped."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/state.json").write_text(json.dumps(RECORD))
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize(("words", "code", "more"), [
+    (["--version"], 0, set()),
+    (["state", "one"], 0, LOOK | {"ocipy.cli.state"}),
+    (["kill", "one", "KILL"], 1, LOOK | {"ocipy.cli.kill", "ocipy.runtime.kill"}),
+    (["delete", "one"], 0, LOOK | {
+        "ocipy.cli.delete", "ocipy.runtime.delete", "ocipy.runtime.kill", "ocipy.runtime.hooks",
+        "ocipy.cgroup.remove",
+    }),
+    (["start", "one"], 1, LOOK | {
+        "_socket", "ocipy.cli.start", "ocipy.init", "ocipy.init.channel", "ocipy.runtime.hooks",
+        "ocipy.runtime.sockets", "ocipy.runtime.start",
+    }),
+], ids=lambda value: value[0] if isinstance(value, list) else "")
+def test_verb_loads_no_module_beyond_its_list(root, words, code, more):
+    status, modules = loaded("--root", root, *words)
+    assert status == code
+    assert modules <= ALWAYS | more
+    assert not modules & SLOW
+
+
+def test_plan_of_a_bundle_loads_nothing_slow(tmp_path):
+    from ocipy.spec.default import default
+
+    (tmp_path / "rootfs").mkdir()
+    (tmp_path / "config.json").write_text(json.dumps(default()))
+    status, modules = loaded("plan", "--bundle", str(tmp_path))
+    assert status == 0
+    assert not modules & SLOW
