@@ -162,14 +162,14 @@ def find_runtime(name: str) -> str:
 
 
 def install(packages: list[str]) -> None:
-    """Install the Debian packages that are missing, without starting their services."""
+    """Install the Debian packages that are missing."""
     query = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *packages]
     known = subprocess.run(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     missing = [package for package in packages if f"{package} ii" not in known]
     if not missing:
         return
     print("installing", *missing, flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in ["update"], ["-y", "--no-install-recommends", "install", *missing]:
         subprocess.run(
             ["apt-get", "-qq", *command], env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=True

@@ -8,6 +8,7 @@ import select
 import time
 
 from ..errors import OcipyError
+from ..linux.process import reset_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ def _execute(path: str, argv: list[str], env: dict[str, str], stdin: int, output
         os.dup2(stdin, 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
-            _signal.signal(number, _signal.SIG_DFL)
+        reset_signals()
         os.execve(path, argv, env)
     except OSError as error:
         os.write(output, f"{path}: {error.strerror}".encode())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import _signal
 import _socket
 import os
 import stat
 
 from ..errors import OcipyError
 from ..linux import process
+from ..linux.process import reset_signals
 from .channel import Channel
 
 TYPE_CHECKING = False
@@ -91,10 +91,7 @@ def await_start(init: Init, property: str) -> None:
 
 
 def execute_program(init: Init, property: str, args: tuple[str, ...], env: tuple[str, ...]) -> None:
-    for number in range(1, _signal.NSIG):
-        if number not in (_signal.SIGKILL, _signal.SIGSTOP) and _signal.getsignal(number) == _signal.SIG_IGN:
-            _signal.signal(number, _signal.SIG_DFL)
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+    reset_signals()
     os.execve(init.program, args, init.environment(env))
 
 

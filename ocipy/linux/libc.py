@@ -38,6 +38,7 @@ _NUMBERS = {
     "execveat": (322, 281),
     "personality": (135, 92),
     "prlimit64": (302, 261),
+    "rt_sigaction": (13, 134),
     "statfs": (137, 43),
 }
 _SAME = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal
 import struct
 
 from .libc import address, buffer, syscall
@@ -97,6 +98,19 @@ def close_others(keep: set[int]) -> None:
 def set_rlimit(name: str, soft: int, hard: int) -> None:
     """Sets a limit of this process by prlimit(2); values are 64 bits wide. Raises OSError."""
     syscall("prlimit64", 0, RLIMITS.index(name), struct.pack("<QQ", soft, hard), 0, object=name)
+
+
+def reset_signals() -> None:
+    """Gives every signal its default action and unblocks all: both pass through execve(2).
+
+    By the system call, since sigaction(3) refuses the two signals of the C library itself, which posix_spawn(3) has
+    set to be ignored.
+    """
+    default = bytes(32)  # struct sigaction of the kernel: SIG_DFL, no flags, no mask
+    for number in range(1, 65):
+        if number not in (_signal.SIGKILL, _signal.SIGSTOP):
+            syscall("rt_sigaction", number, default, 0, 8)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
 def get_rlimit(name: str) -> tuple[int, int]:

@@ -11,14 +11,10 @@ from ..linux import interpreter
 
 TYPE_CHECKING = False
 
-_CODE = """
-import sys
-sys.path.append(sys.argv.pop(1))
-from ocipy import archive
-archive.install()
-from ocipy.init.stage import main
-main()
-"""
+_CODE = (
+    "import sys; sys.path.append(sys.argv.pop(1)); from ocipy import archive; archive.install(); "
+    "from ocipy.init.stage import main; main()"
+)
 # The directory that holds the package.
 _HOME = __file__.rsplit("/", 3)[0]
 

@@ -24,6 +24,7 @@ from support.rootfs import (
 
 from ocipy.init import root
 from ocipy.linux.libc import syscall
+from ocipy.linux.mount import MS_SHARED
 from ocipy.linux.mount import mount as classic_mount
 
 
@@ -36,9 +37,21 @@ def test_pivot_leaves_only_the_containers_mounts(bare):
     run(bare, spec_of(DEFAULT_MOUNTS), check)
 
 
-def test_mounts_do_not_reach_the_host(bare):
-    run(bare, spec_of(DEFAULT_MOUNTS, rootfsPropagation="rshared"))
-    assert str(bare) not in read("/proc/self/mountinfo")
+@pytest.mark.parametrize("propagation", ["", "rshared"])
+def test_mounts_do_not_reach_the_host(bare, propagation):
+    def host():
+        place = str(bare / "rootfs")
+        classic_mount("tmpfs", place, "tmpfs", 0, "")
+        classic_mount("", place, "", MS_SHARED, "")
+        before = read("/proc/self/mountinfo")
+        if os.fork() == 0:
+            syscall("unshare", CLONE_NEWNS)
+            build(bare, spec_of(DEFAULT_MOUNTS, rootfsPropagation=propagation))
+            os._exit(0 if os.path.ismount("/proc") else 1)
+        assert os.wait()[1] == 0
+        assert read("/proc/self/mountinfo") == before
+
+    isolated(host)
 
 
 def test_no_pivot_hides_the_hosts_proc_and_sysfs(bare):

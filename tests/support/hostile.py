@@ -13,7 +13,6 @@ import signal
 import socket
 import stat
 import struct
-import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -311,9 +310,3 @@ class Trace:
             if any(name == of for name, _arguments, _result in found):
                 return found
         raise AssertionError(f"no process called {of}")
-
-
-def unshared_host() -> subprocess.Popen:
-    """A process in a mount namespace whose mounts are all shared, as on a host with systemd, and nobody else's."""
-    return subprocess.Popen(["unshare", "--mount", "--propagation", "shared", "sh", "-c", "echo; exec sleep 1000"],
-                            stdout=subprocess.PIPE)  # fmt: skip
