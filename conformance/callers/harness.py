@@ -170,10 +170,9 @@ def install(packages: list[str]) -> None:
         return
     print("installing", *missing, flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600"]
     for command in ["update"], ["-y", "--no-install-recommends", "install", *missing]:
-        subprocess.run(
-            ["apt-get", "-qq", *command], env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=True
-        )
+        subprocess.run([*apt, *command], env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=True)
 
 
 def root_archive() -> bytes:

@@ -22,6 +22,7 @@ class Init:
     preserved: number of descriptors after stderr that the program gets.
     root: O_PATH descriptor of the mount that becomes the container's root, -1 until it is prepared.
     readonly_later: descriptors of mounts that become read-only once their content is made, by property.
+    kernel_mounts: descriptors of the topmost mounts on /proc and /sys, by destination.
     null: O_PATH descriptor of the host's null device, verified, -1 until the root is prepared.
     file_mask, directory_mask: the first mask of its kind, from which further ones are cloned, or -1.
     hook_state: the JSON that hooks get, without the pid. home: HOME when the config has none.
@@ -38,6 +39,7 @@ class Init:
         self.preserved = preserved
         self.root = -1
         self.readonly_later: dict[str, int] = {}
+        self.kernel_mounts: dict[str, int] = {}
         self.null = -1
         self.file_mask = -1
         self.directory_mask = -1

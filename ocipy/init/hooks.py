@@ -40,6 +40,11 @@ def run_hook(
     pidfd = os.pidfd_open(pid)
     try:
         ended, output = _converse(pidfd, stdin_write, state.encode(), output_read, timeout)
+    except BaseException:
+        # Interrupted: the hook must not go on when all that it was for is taken back.
+        _kill_group(pid)
+        os.waitpid(pid, 0)
+        raise
     finally:
         os.close(pidfd)
         os.close(output_read)

@@ -55,9 +55,17 @@ def readonly_path(init: Init, property: str, path: str) -> None:
 
 
 def _open(init: Init, path: str) -> int:
-    """Gives an O_PATH descriptor, or -1 when there is nothing to protect: the lists name files of many kernels."""
+    """Gives an O_PATH descriptor, or -1 when there is nothing to protect: the lists name files of many kernels.
+
+    What lies in /proc and /sys is looked up in the mount itself, so that a neighbour with the same root file system
+    cannot put another directory in its place (GHSA-3q8j-pf29-vwv8).
+    """
+    root = init.root
+    for destination, mount in init.kernel_mounts.items():
+        if path.startswith(f"{destination}/"):
+            root, path = mount, path[len(destination) :]
     try:
-        return open_in_root(init.root, path)
+        return open_in_root(root, path)
     except (FileNotFoundError, NotADirectoryError):
         return -1
 

@@ -100,6 +100,7 @@ def bind_mount(
         is_directory = stat.S_ISDIR(os.fstat(tree).st_mode)
         place = _destination(init, destination, is_directory, on_proc)
         _attach(tree, place, destination)
+        _remember(init, destination, tree)
     finally:
         os.close(tree)
 
@@ -123,6 +124,7 @@ def filesystem_mount(
         if tmpcopyup:
             copy_up(init, place, tree)
         _attach(tree, place, destination)
+    _remember(init, destination, tree)
     for kind in propagation:
         set_propagation(tree, kind, destination)
     if readonly_later:
@@ -265,6 +267,12 @@ def _attach(tree: int, place: int, path: str) -> None:
         move_mount(tree, place, path)
     finally:
         os.close(place)
+
+
+def _remember(init: Init, destination: str, tree: int) -> None:
+    """Keeps the mounts of which parts are masked later: their directory may be renamed meanwhile by a neighbour."""
+    if destination in ("/proc", "/sys"):
+        init.kernel_mounts[destination] = os.dup(tree)
 
 
 def _detached(type: str, source: str, data: _Data, superblock: tuple[str, ...], attributes: int) -> int:

@@ -20,19 +20,23 @@ def look_up_home(init: Init, property: str, uid: int) -> None:
 
 def _home(init: Init, uid: int) -> str:
     try:
-        # Non-blocking: the image may have a FIFO there.
-        descriptor = open_in_root(init.root, "/etc/passwd", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        place = open_in_root(init.root, "/etc/passwd", os.O_PATH)
     except OSError:
         return ""
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        # The image may have a FIFO there, for which an open waits, or a device, which acts when it is opened.
+        if not stat.S_ISREG(os.fstat(place).st_mode):
             return ""
+        descriptor = os.open(f"self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=init.proc)
+    finally:
+        os.close(place)
+    try:
         text = os.read(descriptor, _LARGEST_PASSWD)
     finally:
         os.close(descriptor)
     for line in text.split(b"\n"):
         fields = line.split(b":")
-        if len(fields) >= 6 and fields[2] == str(uid).encode():
+        if len(fields) >= 6 and fields[2] == str(uid).encode() and b"\0" not in fields[5]:
             return os.fsdecode(fields[5])
     return ""
 

@@ -157,7 +157,7 @@ def _sysctl_problem(name: str, value: str, namespaces: set[str]) -> str:
     if "\n" in value:
         return "the value holds a newline"
     dotted = path.replace("/", ".")
-    if parts[0] == "net":
+    if parts[0] == "net" and len(parts) > 1:
         needed = "network"
     elif dotted in _IPC_SYSCTLS or path.startswith("fs/mqueue/"):
         needed = "ipc"

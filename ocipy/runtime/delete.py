@@ -6,6 +6,7 @@ import _signal
 import os
 
 from ..cgroup import remove
+from ..cgroup.freezer import thaw
 from ..errors import OcipyError
 from ..linux.proc import open_process, send_signal, wait_ended
 from .hooks import run_host_hooks
@@ -40,10 +41,9 @@ def delete(store: Store, id: str, log: Log, *, force: bool = False) -> None:
     if status != STOPPED and not force and status != CREATED:
         raise OcipyError(f"cannot delete container {id} that is not stopped: {status}")
     if status == CREATING:
-        _end(container.record["creator"], "the command that creates it")
-    _end(
-        (container.record["init_process_pid"], container.record["init_process_start"]), "the init process"
-    )
+        _end(container.record["creator"], "the command that creates it", {})
+    init = container.record["init_process_pid"], container.record["init_process_start"]
+    _end(init, "the init process", container.cgroups)
     destroy(container, log)
 
 
@@ -85,13 +85,15 @@ def _delete_remains(store: Store, id: str) -> None:
     store.remove(id)
 
 
-def _end(process: tuple[int, int], name: str) -> None:
-    """Kills a process, when it is still the one that the record means, and waits for it."""
+def _end(process: tuple[int, int], name: str, cgroups: dict[str, str]) -> None:
+    """Kills a process, when it is still the one that the record means, and waits for it. cgroups: those it is in."""
     pidfd = open_process(*process)
     if pidfd is None:
         return
     try:
         send_signal(pidfd, _signal.SIGKILL)
+        # The freezer of v1 holds even a process whose SIGKILL is on its way.
+        thaw(cgroups)
         if not wait_ended(pidfd, _PATIENCE):
             raise OcipyError(f"{name} (pid {process[0]}) does not end after SIGKILL")
     finally:

@@ -22,38 +22,49 @@ _KEPT = {
 }  # fmt: skip
 
 
-def attend(pidfd: int, console: int) -> None:
-    """Serves until the process of `pidfd` ends. console: master of the container's terminal, or -1."""
+def catch_signals() -> int:
+    """Keeps the signals that come from now on for the container; gives the descriptor from which to read them."""
     wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    terminal = _Terminal(console) if console >= 0 else None
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    poll.register(wake_read, select.POLLIN)
-    try:
-        _catch_signals(wake_write)
-        if terminal:
-            terminal.open(poll)
-        while True:
-            events = dict(poll.poll())
-            if wake_read in events:
-                for number in os.read(wake_read, 512):
-                    _pass_on(number, pidfd, terminal)
-            if terminal:
-                terminal.serve(poll, events)
-            if pidfd in events:
-                break
-        if terminal:
-            terminal.drain()
-    finally:
-        if terminal:
-            terminal.close()
-
-
-def _catch_signals(wake: int) -> None:
-    _signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    _signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     for number in range(1, 32):
         if number not in _KEPT and _signal.getsignal(number) != _signal.SIG_IGN:
             _signal.signal(number, _nothing)
+    return wake_read
+
+
+class Foreground:
+    """Catches signals from the moment it is made, so that none is lost before the program begins."""
+
+    def __init__(self) -> None:
+        self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        _signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        for number in range(1, 32):
+            if number not in _KEPT and _signal.getsignal(number) != _signal.SIG_IGN:
+                _signal.signal(number, _nothing)
+
+    def attend(self, pidfd: int, console: int) -> None:
+        """Serves until the process of `pidfd` ends. console: master of the container's terminal, or -1."""
+        terminal = _Terminal(console) if console >= 0 else None
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        poll.register(self.wake, select.POLLIN)
+        try:
+            if terminal:
+                terminal.open(poll)
+            while True:
+                events = dict(poll.poll())
+                if self.wake in events:
+                    for number in os.read(self.wake, 512):
+                        _pass_on(number, pidfd, terminal)
+                if terminal:
+                    terminal.serve(poll, events)
+                if pidfd in events:
+                    break
+            if terminal:
+                terminal.drain()
+        finally:
+            if terminal:
+                terminal.close()
 
 
 def _nothing(_number: int, _frame: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _signal
 import os
 
+from ..cgroup.freezer import thaw
 from ..errors import OcipyError
 from ..linux.proc import send_signal
 from .state import Container
@@ -44,6 +45,9 @@ def kill(container: Container, number: int, *, all: bool = False) -> None:
         kill_all(container, number)
     elif not send_signal(pidfd, number):
         raise OcipyError(f"container not running: {container.id}")
+    elif number == _signal.SIGKILL:
+        # The freezer of v1 holds even a process whose SIGKILL is on its way.
+        thaw(container.cgroups)
     os.close(pidfd)
 
 

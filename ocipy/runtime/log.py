@@ -60,8 +60,12 @@ class Log:
             os.close(descriptor)
 
     def _print(self, line: str) -> None:
+        data = line.encode("utf-8", "surrogateescape")
+        if len(data) > _LONGEST:
+            # The object is named first, the reason last.
+            data = data[: _LONGEST // 2] + b" ... " + data[-_LONGEST // 2 :]
         # One write: conmon reads stderr once.
         try:
-            os.write(2, line.encode("utf-8", "surrogateescape")[:_LONGEST] + b"\n")
+            os.write(2, data + b"\n")
         except OSError:
             pass

@@ -26,8 +26,7 @@ def run(
     """
     creation = create(store, id, options, stage, log, foreground=not detach)
     try:
-        start(creation.container, log)
-        status = 0 if detach else _attend(creation)
+        status = _start(creation, log) if detach else _attend(creation, log)
     except BaseException:
         creation.undo()
         raise
@@ -36,11 +35,18 @@ def run(
     return status
 
 
-def _attend(creation: Creation) -> int:
-    """Waits for init in the foreground and gives its exit code."""
-    from .foreground import attend
+def _start(creation: Creation, log: Log) -> int:
+    start(creation.container, log)
+    return 0
 
-    attend(creation.pidfd, creation.console)
+
+def _attend(creation: Creation, log: Log) -> int:
+    """Starts the program, waits for it in the foreground and gives its exit code."""
+    from .foreground import Foreground
+
+    foreground = Foreground()
+    start(creation.container, log)
+    foreground.attend(creation.pidfd, creation.console)
     _pid, status = os.waitpid(creation.container.record["init_process_pid"], 0)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code

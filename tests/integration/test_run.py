@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from support import host, requires
+from support.runtime import reap
 
 
 @pytest.mark.parametrize("code", [0, 1, 7, 126, 255])
@@ -28,7 +29,7 @@ def test_run_leaves_nothing(ocipy, bundle):
     ocipy.run(bundle, "true", id=id).ok()
     assert host.cgsnap(id) == []
     assert host.statesnap(ocipy.root) == []
-    assert host.children("self") == []
+    assert reap() == []
 
 
 def test_run_keep_leaves_a_stopped_container(ocipy, bundle):
@@ -71,7 +72,7 @@ def test_run_does_not_wait_for_processes_that_hold_the_output(ocipy, bundle):
     bundle.share("pid")
     result = ocipy.run(bundle, "sh", "-c", "setsid sleep 1000 & exit 4")
     assert result.code == 4
-    assert host.children("self") == []
+    assert reap() == []
 
 
 def test_run_of_a_missing_program_fails_with_1_and_leaves_nothing(ocipy, bundle):

@@ -50,9 +50,10 @@ def traced(ocipy, scratch, monkeypatch):
         id = ocipy.new_id()
         process = ocipy.spawn("create", "-b", bundle.path, *options, id)
         monkeypatch.delenv("OCIPY_RUNTIME")
-        host.wait_for(lambda: process.poll() is not None or _created(ocipy, id), "create", LIMIT)
-        ocipy("start", id)
-        process.wait(LIMIT)
+        host.wait_for(lambda: process.poll() is not None or _created(ocipy, id), "create")
+        if process.poll() is None:
+            ocipy("start", id)
+        process.wait(host.PATIENCE)
         return trace
 
     return run

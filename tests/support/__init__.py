@@ -25,8 +25,8 @@ Runtime (support.runtime)
     ocipy.new_id()  a fresh id that the teardown knows; ocipy.adopt(id) tells it of one made otherwise
 Result: .code .out .err (text) .seconds;  .ok() asserts exit code 0;  .refused("word", ...) asserts a failure that
     says these words (any case) in one line without a traceback. Both give the Result.
-Container: .id .pid (of init, on the host; from the pid file) .bundle .result (of create; .output() reads what the program
-    wrote since); .state() .status() .start() .kill("KILL") .delete(force=False) .wait() (for the end: exit status as
+Container: .id .pid (of init, on the host; from the pid file) .bundle .result (of create; .output() reads what the
+    program wrote since); .state() .status() .start() .kill("KILL") .delete(force=False) .wait() (for the end: exit status as
     from os.waitpid; the tests are the subreaper)
     .exec(*args) runs a program in init's namespaces with nsenter (not ocipy's code), for a look from inside.
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from .host import CGROUP_ROOT, CGROUP_V2
+from .host import CGROUP_ROOT, CGROUP_V2, status
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 cgroup_v1 = pytest.mark.skipif(CGROUP_V2, reason="needs cgroup v1: this host has v2 only")
@@ -24,6 +24,12 @@ def controller(name: str) -> pytest.MarkDecorator:
     else:
         there = (CGROUP_ROOT / name).is_dir()
     return pytest.mark.skipif(not there, reason=f"needs the cgroup controller {name}")
+
+
+def capability(number: int, name: str) -> pytest.MarkDecorator:
+    """A capability of the tests themselves: root in a sandbox may lack some."""
+    there = int(status(os.getpid())["CapEff"], 16) >> number & 1
+    return pytest.mark.skipif(not there, reason=f"needs {name}")
 
 
 def program(name: str) -> pytest.MarkDecorator:

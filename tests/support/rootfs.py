@@ -29,6 +29,7 @@ class Context:
         self.proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
         self.bundle = bundle
         self.readonly_later = {}
+        self.kernel_mounts = {}
 
 
 def isolated(check, flags=CLONE_NEWNS):

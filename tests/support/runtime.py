@@ -96,7 +96,8 @@ class Container:
 
     def exec(self, *args: str, namespaces: Sequence[str] = ("-m", "-u", "-i", "-n", "-p", "-C")) -> str:
         """Runs a program in init's namespaces and gives what it printed."""
-        words = ["nsenter", "-t", str(self.pid), *namespaces, f"--root=/proc/{self.pid}/root", f"--wd=/proc/{self.pid}/root"]
+        root = f"/proc/{self.pid}/root"
+        words = ["nsenter", "-t", str(self.pid), *namespaces, f"--root={root}", f"--wd={root}"]
         done = subprocess.run([*words, *args], capture_output=True, text=True, timeout=host.PATIENCE)
         assert done.returncode == 0, f"{args}: {done.stderr}"
         return done.stdout
@@ -129,7 +130,7 @@ class Runtime:
     def spawn(self, *words: object, flags: Sequence[object] = (), **options: object) -> subprocess.Popen:
         """Starts the command and goes on. Output goes to /dev/null unless options of Popen say else."""
         full, _files = self._prepare(words, flags)
-        streams = {name: subprocess.DEVNULL for name in ("stdin", "stdout", "stderr")}
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         return subprocess.Popen(full, **{"env": ENVIRONMENT, **streams, **options})
 
     def _prepare(self, words: Sequence[object], flags: Sequence[object]) -> tuple[list[str], tuple[Path, Path]]:
@@ -197,6 +198,9 @@ class Runtime:
         return left
 
     def _remains(self, id: str) -> list[str]:
+        for directory in host.cgsnap(id):
+            if (directory / "freezer.state").exists():
+                (directory / "freezer.state").write_text("THAWED")
         pids = host.processes_of(id)
         left = [f"process {pid} in a cgroup of {id}" for pid in pids if host.alive(pid)]
         for pid in pids:
