@@ -13,9 +13,6 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import ocipy  # noqa: F401
 
 del sys.path[0]
-from ocipy import archive  # noqa: E402
-
-archive.install()
 from ocipy.cli.main import main  # noqa: E402
 
 main(sys.argv[1:])

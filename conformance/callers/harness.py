@@ -123,7 +123,8 @@ class Caller:
 
         `discard` removes all containers in the caller's own way, after a case that failed and at the end.
         """
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        for number in signal.SIGINT, signal.SIGTERM:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # All that a caller leaves behind becomes our child.
         failed = 0
         try:

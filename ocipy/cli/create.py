@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import archive
 from ..errors import OcipyError
 from .options import Option, Verb, number
 
@@ -41,7 +42,9 @@ def start_stage(settings: Settings, arguments: Arguments) -> Stage:
         )
     from ..runtime.stage import Stage
 
-    return Stage(number(arguments["preserve-fds"], "preserve-fds"))
+    stage = Stage(number(arguments["preserve-fds"], "preserve-fds"))
+    archive.load("work")
+    return stage
 
 
 def create_options(arguments: Arguments) -> CreateOptions:

@@ -74,7 +74,8 @@ def main(words: list[str]) -> None:
         code = 1
     # An interpreter that shuts down in order costs 2 ms.
     _flush()
-    archive.refresh()
+    if code == 0:
+        archive.save()
     os._exit(code)
 
 

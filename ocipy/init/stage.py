@@ -11,6 +11,7 @@ import os
 import sys
 import time
 
+from .. import archive
 from ..errors import OcipyError, describe_error
 from ..linux import interpreter, process
 from ..linux.mount import AT_FDCWD, PROC_SUPER_MAGIC, file_system_magic
@@ -38,6 +39,7 @@ def main() -> None:
     channel = Channel(descriptor)
     os.set_inheritable(descriptor, False)
     try:
+        archive.save()
         if os.geteuid() == 0 and not interpreter.is_sealed():
             raise OcipyError("the interpreter of the init process is not sealed")
         _make_init(channel, preserved)

@@ -20,3 +20,10 @@ def open_namespace(path: str, kind: int) -> int:
         os.close(descriptor)
         raise OSError(22, "is a namespace of another type", path)
     return descriptor
+
+
+def is_own_namespace(descriptor: int, type: str) -> bool:
+    """Tells whether a namespace is the one that this process is in. type: network, ipc or uts. Raises OSError."""
+    own = os.stat(f"/proc/self/ns/{'net' if type == 'network' else type}")
+    there = os.fstat(descriptor)
+    return (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)

@@ -26,11 +26,15 @@ _IPC_SYSCTLS = ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
 
 
 class OpenNamespace(Operation):
-    """Open a namespace that is given by path and make sure that it is of the right kind."""
+    """Open a namespace that is given by path and make sure that it is of the right kind.
+
+    foreign: it must not be the host's, for the config changes settings that it holds.
+    """
 
     side: ClassVar[str] = HOST
     type: str
     path: str
+    foreign: bool
 
     def describe(self) -> str:
         return f"open the {self.type} namespace {self.path}"
@@ -99,11 +103,17 @@ def new_namespaces(spec: Spec) -> set[str]:
 
 def compile_namespaces(spec: Spec) -> tuple[list[Operation], Operation]:
     """Gives the operations that open the namespaces to join, and the one that makes init."""
+    changed = {_namespace_of(_sysctl_path(name)) for name, _value in spec.linux.sysctl}
+    if spec.hostname or spec.domainname:
+        changed.add("uts")
     opened: list[Operation] = [
-        OpenNamespace(property=f"{namespace.property}.path", type=namespace.type, path=namespace.path)
+        OpenNamespace(
+            property=f"{namespace.property}.path", type=namespace.type, path=namespace.path,
+            foreign=namespace.type in changed,
+        )
         for namespace in spec.linux.namespaces
         if namespace.path
-    ]
+    ]  # fmt: skip
     create = CreateInit(
         property="linux.namespaces",
         new=tuple(namespace.type for namespace in spec.linux.namespaces if not namespace.path),
@@ -148,6 +158,15 @@ def _sysctl_path(name: str) -> str:
     return name.translate(str.maketrans("./", "/."))
 
 
+def _namespace_of(path: str) -> str:
+    """Gives the type of the namespace that holds a sysctl, "" when none does."""
+    if path.startswith("net/"):
+        return "network"
+    if path.replace("/", ".") in _IPC_SYSCTLS or path.startswith("fs/mqueue/"):
+        return "ipc"
+    return "uts" if path == "kernel/domainname" else ""
+
+
 def _sysctl_problem(name: str, value: str, namespaces: set[str]) -> str:
     """Tells why a sysctl is refused, or "". Only those that a namespace of the container holds are let through."""
     path = _sysctl_path(name)
@@ -156,16 +175,10 @@ def _sysctl_problem(name: str, value: str, namespaces: set[str]) -> str:
         return "is not the name of a sysctl"
     if "\n" in value:
         return "the value holds a newline"
-    dotted = path.replace("/", ".")
-    if parts[0] == "net" and len(parts) > 1:
-        needed = "network"
-    elif dotted in _IPC_SYSCTLS or path.startswith("fs/mqueue/"):
-        needed = "ipc"
-    elif dotted == "kernel.domainname":
-        needed = "uts"
-    elif dotted == "kernel.hostname":
+    if path == "kernel/hostname":
         return "is set by the property hostname"
-    else:
+    needed = _namespace_of(path)
+    if not needed:
         return "is not namespaced: it would change the host"
     if needed not in namespaces:
         return f"needs a {needed} namespace in linux.namespaces: it would change the host"

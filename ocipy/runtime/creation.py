@@ -12,7 +12,7 @@ from ..cgroup import devices, join, kill, remove, write
 from ..errors import OcipyError, describe_error
 from ..init.channel import Closed
 from ..linux import process as kernel
-from ..linux.namespace import open_namespace
+from ..linux.namespace import is_own_namespace, open_namespace
 from ..linux.proc import start_time
 from ..plan.namespaces import KINDS
 from ..plan.operation import CONTAINER
@@ -182,8 +182,11 @@ def _unlink(path: str) -> None:
         pass
 
 
-def open_namespace_operation(creation: Creation, property: str, type: str, path: str) -> None:
-    creation.namespaces.append((KINDS[type], open_namespace(path, KINDS[type])))
+def open_namespace_operation(creation: Creation, property: str, type: str, path: str, foreign: bool) -> None:
+    descriptor = open_namespace(path, KINDS[type])
+    creation.namespaces.append((KINDS[type], descriptor))
+    if foreign and is_own_namespace(descriptor, type):
+        raise OcipyError(f"it is the host's, and the config changes settings of its {type} namespace")
 
 
 def record_creating(creation: Creation, property: str, directory: str) -> None:

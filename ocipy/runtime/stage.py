@@ -12,7 +12,7 @@ from ..linux import interpreter
 TYPE_CHECKING = False
 
 _CODE = (
-    "import sys; sys.path.append(sys.argv.pop(1)); from ocipy import archive; archive.install(); "
+    "import sys; sys.path.append(sys.argv.pop(1)); from ocipy import archive; archive.load('init'); "
     "from ocipy.init.stage import main; main()"
 )
 # The directory that holds the package.

@@ -80,7 +80,7 @@ def test_namespace_by_the_path_of_the_hosts_own_does_not_let_it_through(ocipy, b
     """A path to the host's namespace is no namespace of the container's own."""
     path = PROC_SYS / "net/ipv4/ip_forward"
     before = path.read_text()
-    bundle.namespace("network", "/proc/1/ns/net")
+    bundle.namespace("network", "/proc/self/ns/net")
     bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "0" if before == "1\n" else "1"}
     try:
         ocipy.created(bundle, "true").refused("net.ipv4.ip_forward")

@@ -3,13 +3,14 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 import pytest
 
 from tests.support.modules import CHECKOUT
 
-ARCHIVE = f"archive.{__import__('sys').implementation.cache_tag}.bin"
+ARCHIVE = f"main.{sys.implementation.cache_tag}.bin"
 
 
 @pytest.fixture
@@ -53,7 +54,25 @@ def test_damaged_archive_is_made_anew(copy):
 
 def test_new_module_is_found_beside_an_archive_that_lacks_it(copy):
     version(copy)
-    (copy / "ocipy/cli/state.py").rename(copy / "ocipy/cli/moved.py")
-    (copy / "ocipy/cli/state.py").write_text("from .moved import VERB, execute\n")
-    done = subprocess.run([copy / "ocipy/bin/ocipy", "state", "--help"], capture_output=True, text=True)
-    assert done.stdout.startswith("usage: ocipy state")
+    done = subprocess.run([copy / "ocipy/bin/ocipy", "spec", "--help"], capture_output=True, text=True)
+    assert done.stdout.startswith("usage: ocipy spec")
+
+
+def test_failed_command_makes_no_archive(copy):
+    subprocess.run([copy / "ocipy/bin/ocipy", "--no-such-flag"], capture_output=True)
+    assert not archive(copy).exists()
+
+
+def test_archived_modules_know_their_source(copy):
+    subprocess.run([copy / "ocipy/bin/ocipy", "spec", "--bundle", copy], check=True)
+    version(copy)
+    code = f"""
+import sys
+sys.path.insert(0, {str(copy)!r})
+from ocipy import archive
+archive.load("main")
+from ocipy.cli import main
+print(main.__file__, main.__package__, "ocipy.cli.options" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-IS", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f"{copy}/ocipy/cli/main.py", "ocipy.cli", "True"]

@@ -7,7 +7,7 @@ import pytest
 from tests.support.modules import SLOW, loaded
 
 ALWAYS = {
-    "__future__", "errno", "_json", "ocipy", "ocipy.archive", "ocipy.cli", "ocipy.cli.main", "ocipy.cli.options",
+    "__future__", "errno", "gc", "_json", "ocipy", "ocipy.archive", "ocipy.cli", "ocipy.cli.main", "ocipy.cli.options",
     "ocipy.errors", "ocipy.runtime", "ocipy.runtime.log", "ocipy.spec", "ocipy.spec.jsontext",
 }
 LOOK = {
