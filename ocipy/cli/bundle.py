@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .options import Arguments
 
 VERB = Verb(
-    "Makes a bundle in DIR out of programs of this machine: busybox, or a shell and tools where there is none.",
+    "make a bundle of programs of this machine: busybox, or a shell and tools where there is none",
     operands="DIR",
     least=1,
     most=1,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .options import Arguments
 
-VERB = Verb("Prints what this runtime implements, as JSON.")
+VERB = Verb("print what this runtime implements, as JSON")
 
 MOUNT_OPTIONS = sorted({
     "bind", "defaults", "loud", "rbind", "remount", "silent", "tmpcopyup",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .options import Arguments
 
 VERB = Verb(
-    "Writes a config.json that runs a shell into the bundle.",
+    "write a config.json that runs a shell",
     options=(
         Option("bundle", "b", value="DIR", default=".", help="the bundle (default: the current directory)"),
         Option("rootless", help="a configuration for a caller that is not root"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json")
 
 VERB = Verb(
-    "Checks a document and prints all its errors, each with the path of the property. FILE - is standard input.",
+    "check a document and print all its errors, each with its property (FILE -: standard input)",
     operands="[FILE]",
     most=1,
     options=(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _signal
 import _socket
 import os
+import sys
 import time
 
 from ..cgroup import create as cgroup_create
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from ..plan.operation import Operation
     from .log import Log
     from .stage import Stage
+
+
+_TIOCGPTN = 0x80045430  # ioctl_tty(2)
 
 
 class Creation:
@@ -186,7 +190,7 @@ def open_namespace_operation(creation: Creation, property: str, type: str, path:
     descriptor = open_namespace(path, KINDS[type])
     creation.namespaces.append((KINDS[type], descriptor))
     if foreign and is_own_namespace(descriptor, type):
-        raise OcipyError(f"it is the host's, and the config changes settings of its {type} namespace")
+        raise OcipyError(f"{path} is the host's {type} namespace, and the config changes settings of it")
 
 
 def record_creating(creation: Creation, property: str, directory: str) -> None:
@@ -251,7 +255,6 @@ def create_init(
     kind, *values = creation.receive()
     if kind == "error":
         creation.raise_failure(*values)
-    creation.stage.reap()
     creation.container.record["init_process_pid"] = values[0]
     creation.container.record["init_process_start"] = start_time(values[0]) or 0
     creation.container.store.save(creation.container.id, creation.container.record)
@@ -267,7 +270,11 @@ def verify_cgroup(creation: Creation, property: str) -> None:
 
 
 def send_console(creation: Creation, property: str, path: str) -> None:
-    sockets.send_descriptor(path, creation.console, os.ttyname(creation.console))
+    import fcntl
+
+    # Not ttyname(3), which looks for the name in the host's /dev/pts.
+    number = int.from_bytes(fcntl.ioctl(creation.console, _TIOCGPTN, bytes(4)), sys.byteorder)
+    sockets.send_descriptor(path, creation.console, f"/dev/pts/{number}")
     os.close(creation.console)
     creation.console = -1
 
@@ -288,6 +295,8 @@ def write_pid_file(creation: Creation, property: str, path: str) -> None:
 
 
 def record_created(creation: Creation, property: str) -> None:
+    # It ended when init began; reaped only now, it is not waited for.
+    creation.stage.reap()
     record = creation.container.record
     del record["creator"]
     creation.container.store.save(creation.container.id, record)

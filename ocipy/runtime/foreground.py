@@ -22,49 +22,45 @@ _KEPT = {
 }  # fmt: skip
 
 
-def catch_signals() -> int:
-    """Keeps the signals that come from now on for the container; gives the descriptor from which to read them."""
-    wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    _signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-    for number in range(1, 32):
-        if number not in _KEPT and _signal.getsignal(number) != _signal.SIG_IGN:
-            _signal.signal(number, _nothing)
-    return wake_read
-
-
 class Foreground:
-    """Catches signals from the moment it is made, so that none is lost before the program begins."""
+    """Catches signals and turns the terminals over from the moment it is made, which is before the program begins.
 
-    def __init__(self) -> None:
+    console: master of the container's terminal, or -1.
+    """
+
+    def __init__(self, console: int) -> None:
         self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         _signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         for number in range(1, 32):
             if number not in _KEPT and _signal.getsignal(number) != _signal.SIG_IGN:
                 _signal.signal(number, _nothing)
+        self.terminal = _Terminal(console) if console >= 0 else None
 
-    def attend(self, pidfd: int, console: int) -> None:
-        """Serves until the process of `pidfd` ends. console: master of the container's terminal, or -1."""
-        terminal = _Terminal(console) if console >= 0 else None
+    def attend(self, pidfd: int) -> None:
+        """Serves until the process of `pidfd` ends."""
+        terminal = self.terminal
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
         poll.register(self.wake, select.POLLIN)
-        try:
+        if terminal:
+            poll.register(terminal.console, select.POLLIN)
+            poll.register(0, select.POLLIN)
+        while True:
+            events = dict(poll.poll())
+            if self.wake in events:
+                for number in os.read(self.wake, 512):
+                    _pass_on(number, pidfd, terminal)
             if terminal:
-                terminal.open(poll)
-            while True:
-                events = dict(poll.poll())
-                if self.wake in events:
-                    for number in os.read(self.wake, 512):
-                        _pass_on(number, pidfd, terminal)
-                if terminal:
-                    terminal.serve(poll, events)
-                if pidfd in events:
-                    break
-            if terminal:
-                terminal.drain()
-        finally:
-            if terminal:
-                terminal.close()
+                terminal.serve(poll, events)
+            if pidfd in events:
+                break
+        if terminal:
+            terminal.drain()
+
+    def close(self) -> None:
+        """Gives the caller's terminal back as it was."""
+        if self.terminal:
+            self.terminal.close()
 
 
 def _nothing(_number: int, _frame: Any) -> None:
@@ -89,8 +85,6 @@ class _Terminal:
         self.to_console = b""
         self.input_open = True
         self.saved: list[Any] | None = None
-
-    def open(self, poll: select.poll) -> None:
         import termios
 
         # The program's newlines are turned once, by the caller's terminal: as runc does.
@@ -102,8 +96,6 @@ class _Terminal:
             self._make_raw(termios)
             self.resize()
         os.set_blocking(self.console, False)
-        poll.register(self.console, select.POLLIN)
-        poll.register(0, select.POLLIN)
 
     def _make_raw(self, termios: Any) -> None:
         """cfmakeraw(3), but output is still processed, since the container's terminal does not turn newlines."""

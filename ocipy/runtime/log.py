@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import time
 
-from ..spec import jsontext
-
 TYPE_CHECKING = False
 
 _LONGEST = 8192  # a caller that never reads must not block the error: a pipe takes this much at once
@@ -38,6 +36,8 @@ class Log:
     def _record(self, level: str, message: str) -> None:
         if not self.path:
             return
+        from ..spec import jsontext
+
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if self.format == "json":
             line = jsontext.encode({"level": level, "msg": message, "time": now})

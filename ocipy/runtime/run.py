@@ -44,9 +44,12 @@ def _attend(creation: Creation, log: Log) -> int:
     """Starts the program, waits for it in the foreground and gives its exit code."""
     from .foreground import Foreground
 
-    foreground = Foreground()
-    start(creation.container, log)
-    foreground.attend(creation.pidfd, creation.console)
+    foreground = Foreground(creation.console)
+    try:
+        start(creation.container, log)
+        foreground.attend(creation.pidfd)
+    finally:
+        foreground.close()
     _pid, status = os.waitpid(creation.container.record["init_process_pid"], 0)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code

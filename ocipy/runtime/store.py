@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from ..errors import OcipyError
 from ..spec import jsontext
@@ -95,13 +96,13 @@ class Store:
 
     def load(self, id: str) -> dict[str, Any]:
         """Gives the record of a container. Raises OcipyError when there is none or it cannot be read."""
+        if not self.exists(id):
+            raise OcipyError(f"container does not exist: {id}")
         path = f"{self.directory(id)}/{STATE}"
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
-            if os.path.isdir(self.directory(id)):
-                raise OcipyError(f"container {id}: no {STATE}", hint="delete --force removes what is left") from None
-            raise OcipyError(f"container does not exist: {id}") from None
+            raise OcipyError(f"container {id}: no {STATE}", hint="delete --force removes what is left") from None
         try:
             data = os.read(descriptor, os.fstat(descriptor).st_size + 1)
         finally:
@@ -117,7 +118,21 @@ class Store:
         return os.path.isdir(self.root)
 
     def exists(self, id: str) -> bool:
-        return os.path.isdir(self.directory(id))
+        """Tells whether a container has this id.
+
+        Raises OcipyError when a link or another user's directory has its place: what it says would be done with our
+        rights, hooks and all.
+        """
+        directory = self.directory(id)
+        try:
+            status = os.lstat(directory)
+        except FileNotFoundError:
+            return False
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+            raise OcipyError(
+                f"{directory} was not made by this user", hint="use a --root that nobody else can write to"
+            )
+        return True
 
     def ids(self) -> list[str]:
         """Gives the ids of all containers, sorted. Raises OSError when the root cannot be listed."""

@@ -4,7 +4,8 @@ import pytest
 from support import host, requires
 
 CHOWN, KILL, SETUID, NET_ADMIN = (1 << number for number in (0, 5, 7, 12))
-SETS = {"bounding": "CapBnd", "effective": "CapEff", "permitted": "CapPrm", "inheritable": "CapInh", "ambient": "CapAmb"}
+SETS = {"bounding": "CapBnd", "effective": "CapEff", "permitted": "CapPrm", "inheritable": "CapInh",
+        "ambient": "CapAmb"}  # fmt: skip
 
 
 def sets(pid):

@@ -135,13 +135,10 @@ def test_python_variables_have_no_effect(ocipy, bundle, scratch):
 
 
 def test_works_from_a_directory_that_is_gone(ocipy, bundle, scratch):
-    bundle.args("echo", "hi").write()
-    full, _files = ocipy._prepare(("run", "-b", bundle.path, ocipy.new_id()), ())
     gone = scratch / "gone"
     gone.mkdir()
-    script = f'cd {gone} && rmdir {gone} && exec "$@"'
-    done = subprocess.run(["sh", "-c", script, "sh", *full], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "hi\n"), done.stderr
+    prefix = ["sh", "-c", f'cd {gone} && rmdir {gone} && exec "$@"', "sh"]
+    assert ocipy.run(bundle, "echo", "hi", prefix=prefix).ok().out == "hi\n"
 
 
 @requires.ocipy_itself

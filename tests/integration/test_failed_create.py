@@ -1,7 +1,5 @@
 """A create that fails, at whatever operation, leaves nothing: no process, mount, cgroup, state directory, pid file."""
 
-import subprocess
-
 import pytest
 from support import host, requires
 from support.runtime import reap
@@ -168,17 +166,13 @@ def test_failed_start_of_a_program_that_went_away_stops_the_container(ocipy, bun
 
 
 def test_a_full_disk_for_the_state_leaves_nothing(ocipy, bundle):
-    bundle.args("true").write()
     id = ocipy.new_id()
-    full, _files = ocipy._prepare(("create", "-b", bundle.path, id), ())
     # In a mount namespace of its own, so that nobody else sees the tiny file system.
     script = (
         f"mount -t tmpfs -o size=8k tmpfs {ocipy.root} && head -c 8192 /dev/zero > {ocipy.root}/full\n"
         f'"$@"; code=$?; rm {ocipy.root}/full; ls -A {ocipy.root}; exit $code'
     )
-    done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", script, "sh", *full], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "No space left on device" in done.stderr
+    result = ocipy.created(bundle, "true", id=id, prefix=["unshare", "-m", "sh", "-c", script, "sh"])
+    result.refused("No space left on device")
+    assert (result.code, result.out) == (1, "")
     assert host.cgsnap(id) == []

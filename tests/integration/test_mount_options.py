@@ -131,7 +131,9 @@ def test_recursive_option_is_for_all_mounts_below(ocipy, bundle, tree, option):
 
 
 @requires.ocipy_itself
-@pytest.mark.parametrize(("set", "cleared"), [("ro", "rrw"), ("nosuid", "rsuid"), ("nodev", "rdev"), ("noexec", "rexec")])
+@pytest.mark.parametrize(
+    ("set", "cleared"), [("ro", "rrw"), ("nosuid", "rsuid"), ("nodev", "rdev"), ("noexec", "rexec")]
+)
 def test_recursive_option_can_take_a_flag_away(ocipy, bundle, tree, set, cleared):
     for point in (tree, tree / "sub", tree / "sub/deep"):
         assert os.system(f"mount -o remount,bind,{set} {point}") == 0

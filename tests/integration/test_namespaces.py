@@ -35,9 +35,8 @@ def test_user_namespace_is_the_hosts(ocipy, bundle):
 @pytest.fixture
 def holder():
     """A process in new namespaces of every type that can be joined."""
-    process = subprocess.Popen(
-        ["unshare", "--net", "--ipc", "--uts", "--mount", "--cgroup", "--time", "--pid", "--fork", "--kill-child", "sleep", "1000"]
-    )
+    types = ["--net", "--ipc", "--uts", "--mount", "--cgroup", "--time", "--pid"]
+    process = subprocess.Popen(["unshare", *types, "--fork", "--kill-child", "sleep", "1000"])
     (pid,) = host.wait_for(lambda: host.children(process.pid), "the process")
     host.wait_for(lambda: host.status(pid)["Name"] == "sleep", "sleep")
     yield pid
@@ -64,10 +63,8 @@ def test_a_mount_namespace_is_joined_by_its_path(ocipy, bundle, holder):
 def test_two_containers_share_a_network_namespace(ocipy, bundle, make_bundle):
     first = ocipy.start(bundle, "nc", "-l", "-p", "7777", "-e", "echo", "hello from the first")
     second = make_bundle().namespace("network", f"/proc/{first.pid}/ns/net")
-    host.wait_for(
-        lambda: ":1E61 " in host.Path(f"/proc/{first.pid}/net/tcp6").read_text() + host.Path(f"/proc/{first.pid}/net/tcp").read_text(),
-        "the listener",
-    )
+    tables = host.Path(f"/proc/{first.pid}/net/tcp"), host.Path(f"/proc/{first.pid}/net/tcp6")
+    host.wait_for(lambda: any(":1E61 " in table.read_text() for table in tables), "the listener")
     assert ocipy.run(second, "nc", "127.0.0.1", "7777").ok().out == "hello from the first\n"
 
 

@@ -149,8 +149,9 @@ def test_oom_score_adjustment_is_the_callers_when_it_is_not_given(ocipy, bundle)
 
 
 @pytest.mark.parametrize(
-    ("policy", "number"), [("SCHED_OTHER", os.SCHED_OTHER), ("SCHED_BATCH", os.SCHED_BATCH), ("SCHED_IDLE", os.SCHED_IDLE)]
-)
+    ("policy", "number"),
+    [("SCHED_OTHER", os.SCHED_OTHER), ("SCHED_BATCH", os.SCHED_BATCH), ("SCHED_IDLE", os.SCHED_IDLE)],
+)  # fmt: skip
 def test_scheduler_policy(ocipy, bundle, policy, number):
     bundle.process["scheduler"] = {"policy": policy, "nice": 0}
     box = ocipy.start(bundle, "sleep", "100")

@@ -83,7 +83,7 @@ def test_namespace_by_the_path_of_the_hosts_own_does_not_let_it_through(ocipy, b
     bundle.namespace("network", "/proc/self/ns/net")
     bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "0" if before == "1\n" else "1"}
     try:
-        ocipy.created(bundle, "true").refused("net.ipv4.ip_forward")
+        ocipy.created(bundle, "true").refused("linux.namespaces", "is the host's network namespace")
         assert path.read_text() == before
     finally:
         path.write_text(before)

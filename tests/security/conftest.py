@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from support import host
-from support.hostile import LIMIT, Attempt, Canary, Trace
+from support.hostile import Attempt, Canary, Trace
 from support.runtime import command
 
 
@@ -18,6 +18,19 @@ def canary(scratch):
     yield canary
     canary.check()
     assert host.mntsnap(str(canary.path)) == []
+
+
+@pytest.fixture
+def core_pattern():
+    """The program that the kernel runs, as root of the host, when a process crashes: as it was when the test ends."""
+    before = _read("/proc/sys/kernel/core_pattern")
+    yield
+    assert _read("/proc/sys/kernel/core_pattern") == before
+
+
+def _read(path):
+    with open(path) as file:
+        return file.read()
 
 
 @pytest.fixture
@@ -52,7 +65,7 @@ def traced(ocipy, scratch, monkeypatch):
         monkeypatch.delenv("OCIPY_RUNTIME")
         host.wait_for(lambda: process.poll() is not None or _created(ocipy, id), "create")
         if process.poll() is None:
-            ocipy("start", id)
+            ocipy("start", id).ok()
         process.wait(host.PATIENCE)
         return trace
 
@@ -60,7 +73,7 @@ def traced(ocipy, scratch, monkeypatch):
 
 
 def _created(ocipy, id):
-    return '"created"' in ocipy("state", id).out
+    return '"status": "created"' in ocipy("state", id).out
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def test_sec_2015_3627_stream_from_a_link_of_the_image(ocipy, image_dev, canary,
     id, code = without_streams(ocipy, image_dev)
     if code == 0:
         ocipy("start", id)
-        host.wait_for(lambda: '"stopped"' in ocipy("state", id).out, "the end of the program")
+        host.wait_for(lambda: '"status": "stopped"' in ocipy("state", id).out, "the end of the program")
 
 
 @pytest.mark.parametrize("kind", ["absolute link to a file", "FIFO", "file", "device", "socket", "directory", "loop"])
@@ -44,11 +44,9 @@ def test_sec_2025_31133_null_device_of_the_image(attempt, image_dev, canary, kin
     attempt.refused(image_dev, "/dev/null")
 
 
-def test_sec_2025_31133_link_to_core_pattern(attempt, image_dev):
+def test_sec_2025_31133_link_to_core_pattern(attempt, image_dev, core_pattern):
     (image_dev.rootfs / "dev/null").symlink_to("/proc/sys/kernel/core_pattern")
-    before = open("/proc/sys/kernel/core_pattern").read()
     attempt.refused(image_dev, "/dev/null")
-    assert open("/proc/sys/kernel/core_pattern").read() == before
 
 
 def test_sec_2025_31133_absent_null_device_does_not_unmask(attempt, image_dev):

@@ -39,7 +39,9 @@ def test_sec_2016_3697_user_named_as_a_number(attempt, bundle, line):
     assert (shown[11] == "/evil") == (line.split(":")[2] == "1000")
 
 
-@pytest.mark.parametrize("line", ["root:x:0:0:" + "x" * 70_000 + ":/evil:", "root:x:0:0::/a\0b:/bin/sh", "\xff:x:0:0::/\xff:"])
+@pytest.mark.parametrize(
+    "line", ["root:x:0:0:" + "x" * 70_000 + ":/evil:", "root:x:0:0::/a\0b:/bin/sh", "\xff:x:0:0::/\xff:"]
+)
 def test_sec_2016_3697_strange_passwd_lines_do_no_harm(attempt, bundle, line):
     (bundle.rootfs / "etc/passwd").write_bytes(line.encode("latin-1"))
     attempt.contained(bundle, "[ -n \"$HOME\" ]")

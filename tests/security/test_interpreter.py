@@ -19,7 +19,7 @@ PACKAGE = LAUNCHER.parents[1]
 KEEP = """#!/proc/self/exe
 import os
 os.dup2(os.open("/proc/self/exe", os.O_RDONLY), 50)
-os.execv("/bin/busybox", ["sh", "-c", '''
+os.execv("/bin/sh", ["sh", "-c", '''
     while [ ! -e /go ]; do sleep 0.01; done
     readlink /proc/self/fd/50
     %s
@@ -36,7 +36,7 @@ REMOUNT = """
 
 @pytest.fixture
 def interpreter(scratch, monkeypatch):
-    """A copy of the interpreter that only ocipy runs from: the kernel forbids to write a file that somebody executes."""
+    """A copy that only ocipy runs from: the kernel forbids to write a file that anybody executes."""
     copy = scratch / "python"
     shutil.copy(os.path.realpath("/usr/bin/python3"), copy)
     runner = scratch / "runner"
@@ -73,7 +73,7 @@ def test_sec_2019_5736_with_the_right_to_mount(ocipy, interpreter, bundle):
 def test_sec_youki_343_sealed_without_any_trick_of_the_image(ocipy, bundle):
     """Not re-executing oneself is no defence: the file behind /proc/PID/exe itself cannot be opened for writing."""
     box = ocipy.create(bundle, "true")
-    assert "python" in os.readlink(f"/proc/{box.pid}/exe")
+    assert os.path.samefile(f"/proc/{box.pid}/exe", "/usr/bin/python3")
     assert os.statvfs(f"/proc/{box.pid}/exe").f_flag & os.ST_RDONLY
 
 
@@ -148,7 +148,7 @@ ALLOWED = {
     "faccessat2": lambda arguments, bundle: '/tool"' in arguments,
     "execve": lambda arguments, bundle: '"/usr/bin/tool"' in arguments,
     "mount_setattr": lambda arguments, bundle: ', "", AT_EMPTY_PATH' in arguments,
-    "openat2": lambda arguments, bundle: '"self/status"' in arguments and "RESOLVE_BENEATH" in arguments,
+    "openat2": lambda arguments, bundle: '"self/' in arguments and "RESOLVE_BENEATH" in arguments,
 }
 
 
@@ -157,7 +157,8 @@ def test_sec_python_no_path_is_touched_after_the_change_of_root(traced, bundle, 
     """Between pivot_root and execve: the working directory, the look-up of the program, and nothing else."""
     bundle.file("usr/bin/tool", "#!/bin/sh\n", 0o755)
     (bundle.rootfs / "work").mkdir()
-    bundle.process |= {"cwd": "/work", "oomScoreAdj": 10, "user": {"uid": user, "gid": user}, "noNewPrivileges": True}
+    bundle.process["user"] = {"uid": user, "gid": user}
+    bundle.process.update(cwd="/work", oomScoreAdj=10, noNewPrivileges=True)
     calls = traced(bundle.args("tool"), "%file,open_tree,mount_setattr,fchdir").calls(of="pivot_root")
     names = [name for name, _arguments, _result in calls]
     touched = calls[names.index("pivot_root") : names.index("execve") + 1]
@@ -203,8 +204,8 @@ while [ ! -e /stop ]; do
         case $name in sh|sleep|ls|head|readlink) continue; esac
         echo $name >>/seen
         for f in environ mem; do head -c 1 $p/$f >/dev/null && echo $name $f >>/got; done
-        for f in cwd root exe; do readlink $p/$f >/dev/null && echo $name $f >>/got; done
-        ls $p/fd/ >/dev/null && echo $name fd >>/got
+        for f in cwd root exe fd/0 fd/3 fd/4 fd/6; do readlink $p/$f >/dev/null && echo $name $f >>/got; done
+        ls $p/cwd/ $p/root/ >/dev/null && echo $name directory >>/got
     done
 done 2>/dev/null"""
 
@@ -219,6 +220,7 @@ def test_sec_2016_9962_joining_process(ocipy, bundle, make_bundle):
         host.wait_for(lambda size=size: (bundle.rootfs / "seen").exists()
                       and (bundle.rootfs / "seen").stat().st_size > size, "the watcher to see init")  # fmt: skip
         box.delete(force=True).ok()
+        box.wait()
     (bundle.rootfs / "stop").touch()
     watcher.wait()
     assert not (bundle.rootfs / "got").exists(), (bundle.rootfs / "got").read_text()
@@ -239,7 +241,7 @@ def test_sec_lsm_label_init_has_one_thread(ocipy, bundle):
     assert host.status(box.pid)["Threads"] == "1"
 
 
-@pytest.mark.parametrize("name", ["newuidmap", "newgidmap", "criu", "ip", "systemctl", "ldconfig", "gcc", "objdump", "sh"])
+@pytest.mark.parametrize("name", ["newuidmap", "criu", "ip", "systemctl", "ldconfig", "gcc", "objdump", "sh"])
 def test_sec_2026_84042_programs_of_image_and_path_are_not_run(ocipy, bundle, scratch, name):
     tools = scratch / "tools"
     tools.mkdir()

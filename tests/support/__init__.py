@@ -18,7 +18,8 @@ Bundle (support.bundle)
     The default config is `ocipy spec`'s with terminal false, a writable root and all of the test's needs left alone.
 
 Runtime (support.runtime)
-    ocipy("state", id, env={}, cwd="/", flags=("--log", path), input=b"", timeout=120, pass_fds=())  -> Result
+    ocipy("state", id, env={}, cwd="/", flags=("--log", path), input=b"", timeout=120, pass_fds=(), prefix=())  -> Result
+        prefix: words before the command, e.g. ("setpriv", "--reuid=1000")
     ocipy.run(bundle, "sh", "-c", "...", options=("--keep",), id=None)  -> Result of a foreground `run`
     ocipy.create(bundle, "sleep", "100", options=())  -> Container (asserts success; `ocipy.created(...)` does not)
     ocipy.start(bundle, ...) -> Container, created and started;  ocipy.spawn(...) -> Popen for what blocks

@@ -117,9 +117,11 @@ class Runtime:
     def __call__(
         self, *words: object, flags: Sequence[object] = (), env: Mapping[str, str] = ENVIRONMENT,
         cwd: str | Path | None = None, input: bytes = b"", timeout: float = 2 * host.PATIENCE,
-        pass_fds: Sequence[int] = (),
+        pass_fds: Sequence[int] = (), prefix: Sequence[object] = (),
     ) -> Result:  # fmt: skip
+        """Runs the command; prefix: words before it, such as setpriv's."""
         full, files = self._prepare(words, flags)
+        full[:0] = map(str, prefix)
         begin = time.monotonic()
         with open(files[0], "wb") as out, open(files[1], "wb") as err:
             done = subprocess.run(
