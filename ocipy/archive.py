@@ -76,6 +76,9 @@ def load(name: str) -> None:
             module.__path__ = [os.path.dirname(source)]
         module.__package__ = name if is_package else parent
         sys.modules[name] = module
+        if parent not in sys.modules:
+            # The run that made this archive had the package from another one.
+            __import__(parent)
         setattr(sys.modules[parent], short, module)
         exec(code, module.__dict__)
 
@@ -93,7 +96,9 @@ def _save(recorder: _Recorder) -> None:
     entries = [_entry(name, sys.modules[name]) for name in names]
     path = _path(recorder.archive)
     try:
-        with open(f"{path}.{os.getpid()}", "xb") as file:
+        # A caller's umask may be 0, and what is in the file is executed as root.
+        descriptor = os.open(f"{path}.{os.getpid()}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        with open(descriptor, "wb") as file:
             file.write(MAGIC_NUMBER + marshal.dumps(entries))
         os.rename(f"{path}.{os.getpid()}", path)
     except OSError:
@@ -115,11 +120,12 @@ def _path(name: str) -> str:
 
 
 def _read(name: str) -> list[Entry]:
-    """Gives the entries of an archive, or nothing when it is not there, damaged, or older than a source."""
+    """Gives the entries of an archive; nothing when it is missing, damaged, open to others, or older than a source."""
     try:
         with open(_path(name), "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
             data = file.read()
-        if not data.startswith(MAGIC_NUMBER):
+        if mode & 0o022 or not data.startswith(MAGIC_NUMBER):
             return []
         entries: list[Entry] = marshal.loads(data[len(MAGIC_NUMBER) :])
         for _name, source, time, size, _is_package, _code in entries:

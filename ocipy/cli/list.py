@@ -54,7 +54,7 @@ def _states(settings: Settings) -> list[dict[str, Any]]:
             state = Container.load(store, id).state()
         except OcipyError as error:
             # One that was deleted meanwhile is no matter.
-            if os.path.lexists(store.directory(id)):
+            if id in store.ids():
                 settings.log.warning(str(error))
             continue
         state["owner"] = _owner(store.directory(id))

@@ -21,7 +21,8 @@ def named():
         pytest.skip("cannot make a named network namespace here")
     try:
         ends = f"oc{os.getpid()}h", f"oc{os.getpid()}c"
-        if subprocess.run(["ip", "link", "add", ends[0], "type", "veth", "peer", "name", ends[1]], check=False).returncode:
+        pair = ["ip", "link", "add", ends[0], "type", "veth", "peer", "name", ends[1]]
+        if subprocess.run(pair, check=False).returncode:
             pytest.skip("this kernel has no veth devices")
         ip("link", "set", ends[1], "netns", name)
         ip("addr", "add", "198.51.100.1/30", "dev", ends[0])

@@ -91,7 +91,7 @@ def detached(ocipy, bundle, console):
 
 
 def test_console_socket_gets_one_master_with_the_name_of_the_pty(detached):
-    box, terminal, payload = detached("sh")
+    _box, terminal, payload = detached("sh")
     assert os.isatty(terminal.master)
     assert payload
     terminal.type("echo $((6 * 7))\n")
@@ -106,14 +106,15 @@ def test_pty_is_of_the_containers_devpts(detached):
 
 
 def test_console_device_is_the_terminal(detached):
-    box, terminal, _payload = detached("sh")
+    _box, terminal, _payload = detached("sh")
     terminal.type("echo by the console > /dev/console; stat -c %t:%T /dev/console /dev/pts/0\n")
     terminal.expect("by the console\r\n")
     terminal.expect("88:0")
 
 
 def test_terminal_is_the_controlling_one(detached):
-    box, terminal, _payload = detached("sh", "-c", "trap 'echo interrupted' INT; echo ready; while :; do sleep 0.1; done")
+    script = "trap 'echo interrupted' INT; echo ready; while :; do sleep 0.1; done"
+    _box, terminal, _payload = detached("sh", "-c", script)
     terminal.expect("ready")
     terminal.type("\x03")
     terminal.expect("interrupted")
@@ -126,7 +127,8 @@ def test_all_three_streams_are_the_terminal(detached):
 
 def test_owner_of_the_terminal_is_the_user(detached, bundle):
     bundle.process["user"] = {"uid": 1000, "gid": 1000}
-    box, terminal, _payload = detached("sh", "-c", "stat -c %u /dev/pts/0; echo x > /dev/console && echo written; sleep 100")
+    script = "stat -c %u /dev/pts/0; echo x > /dev/console && echo written; sleep 100"
+    _box, terminal, _payload = detached("sh", "-c", script)
     terminal.expect("1000")
     terminal.expect("written")
 
@@ -230,7 +232,8 @@ def test_foreground_terminal_is_resized_with_the_callers(foreground):
 
 
 def test_keys_of_control_reach_the_program_and_not_the_runtime(foreground):
-    command, terminal = foreground("sh", "-c", "trap 'echo interrupted; exit 6' INT; echo ready; while :; do sleep 0.05; done")
+    script = "trap 'echo interrupted; exit 6' INT; echo ready; while :; do sleep 0.05; done"
+    command, terminal = foreground("sh", "-c", script)
     terminal.expect("ready")
     terminal.type("\x03")
     terminal.expect("interrupted")
@@ -292,6 +295,7 @@ def test_large_input_arrives_whole(foreground):
 def test_foreground_with_pipes_relays_too(ocipy, bundle):
     """A terminal inside, none outside: what a script does with `run -t`."""
     bundle.process["terminal"] = True
-    result = ocipy.run(bundle, "sh", "-c", "tty; read line; echo got $line", input=b"text\n", timeout=host.PATIENCE).ok()
+    bundle.shell("tty; read line; echo got $line")
+    result = ocipy.run(bundle, input=b"text\n", timeout=host.PATIENCE).ok()
     assert "/dev/pts/0" in result.out
     assert "got text" in result.out

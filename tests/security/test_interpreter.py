@@ -195,6 +195,41 @@ def test_sec_python_modules_of_the_callers_directory(ocipy, bundle, name):
     assert not (bundle.path / "ran").exists()
 
 
+@pytest.fixture
+def package(scratch, monkeypatch):
+    """A checkout of its own, whose archives of code this test may spoil."""
+    copy = scratch / "checkout/ocipy"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setenv("OCIPY_RUNTIME", str(copy / "bin/ocipy"))
+    return copy
+
+
+def archives(package):
+    return sorted((package / "__pycache__").glob("*.bin"))
+
+
+def test_sec_python_archive_of_code_is_writable_by_its_owner_alone(ocipy, bundle, package):
+    """Whatever the umask of the caller (that of a containerd shim is 0): the code in it is executed as root."""
+    bundle.args("true").write()
+    words = ("run", "-b", bundle.path, ocipy.new_id())
+    assert ocipy.spawn(*words, preexec_fn=lambda: os.umask(0)).wait(LIMIT) == 0
+    assert archives(package)
+    for path in archives(package):
+        assert path.stat().st_mode & 0o022 == 0, path
+
+
+def test_sec_python_archive_that_others_can_write_is_not_executed(ocipy, bundle, package):
+    ocipy.run(bundle, "true", timeout=LIMIT).ok()
+    for path in archives(package):
+        data = bytearray(path.read_bytes())
+        data[-200:] = bytes(200)
+        path.write_bytes(data)
+        path.chmod(0o666)
+    ocipy.run(bundle, "true", timeout=LIMIT).ok()
+    for path in archives(package):
+        assert path.stat().st_mode & 0o022 == 0, "it was made anew"
+
+
 # --- closed
 
 LOOK = """

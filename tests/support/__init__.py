@@ -18,8 +18,8 @@ Bundle (support.bundle)
     The default config is `ocipy spec`'s with terminal false, a writable root and all of the test's needs left alone.
 
 Runtime (support.runtime)
-    ocipy("state", id, env={}, cwd="/", flags=("--log", path), input=b"", timeout=120, pass_fds=(), prefix=())  -> Result
-        prefix: words before the command, e.g. ("setpriv", "--reuid=1000")
+    ocipy("state", id, env={}, cwd="/", flags=("--log", path), input=b"", timeout=120, pass_fds=(), prefix=())
+        -> Result; prefix: words before the command, e.g. ("setpriv", "--reuid=1000")
     ocipy.run(bundle, "sh", "-c", "...", options=("--keep",), id=None)  -> Result of a foreground `run`
     ocipy.create(bundle, "sleep", "100", options=())  -> Container (asserts success; `ocipy.created(...)` does not)
     ocipy.start(bundle, ...) -> Container, created and started;  ocipy.spawn(...) -> Popen for what blocks
@@ -27,8 +27,8 @@ Runtime (support.runtime)
 Result: .code .out .err (text) .seconds;  .ok() asserts exit code 0;  .refused("word", ...) asserts a failure that
     says these words (any case) in one line without a traceback. Both give the Result.
 Container: .id .pid (of init, on the host; from the pid file) .bundle .result (of create; .output() reads what the
-    program wrote since); .state() .status() .start() .kill("KILL") .delete(force=False) .wait() (for the end: exit status as
-    from os.waitpid; the tests are the subreaper)
+    program wrote since); .state() .status() .start() .kill("KILL") .delete(force=False)
+    .wait() for the end of init; gives its status as from os.waitpid (the tests are the subreaper)
     .exec(*args) runs a program in init's namespaces with nsenter (not ocipy's code), for a look from inside.
 
 The host's view (support.host)
