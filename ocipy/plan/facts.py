@@ -24,7 +24,7 @@ class CgroupFacts(Record):
 class HostFacts(Record):
     """One value for all that the plan depends on besides the config.
 
-    capabilities: bit mask of what the caller may grant (its bounding set).
+    capabilities: bit mask of what the caller may grant.
     """
 
     cgroup: CgroupFacts

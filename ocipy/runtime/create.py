@@ -107,10 +107,13 @@ def _absolute(path: str) -> str:
 
 
 def _own_capabilities() -> int:
-    """Gives the bounding set of this process, which is what it can grant (proc(5))."""
+    """Gives what this process has and can grant: its permitted set within its bounding set (proc(5))."""
     with open("/proc/self/status", "rb") as file:
-        _before, _name, rest = file.read().partition(b"CapBnd:\t")
-    return int(rest[:16], 16)
+        status = file.read()
+    mask = -1
+    for name in (b"CapPrm:\t", b"CapBnd:\t"):
+        mask &= int(status.partition(name)[2][:16], 16)
+    return mask
 
 
 def _check_terminal(spec: Spec, options: CreateOptions, foreground: bool) -> None:

@@ -8,7 +8,6 @@ import sys
 from ..cgroup import create as cgroup_create
 from ..cgroup import join, write
 from ..errors import OcipyError
-from ..linux import process as kernel
 from ..linux.proc import start_time
 from ..plan.namespaces import KINDS
 from ..plan.operation import CONTAINER
@@ -73,26 +72,19 @@ def create_init(
     offsets: tuple[tuple[str, int, int], ...],
 ) -> None:  # fmt: skip
     """Sends the container's part of the plan to the sealed interpreter, which makes init of it."""
-    cgroups = dict(creation.plan.cgroups)
-    # init joins the cgroup itself before it makes the namespace; the offsets of a time namespace come before init.
+    named = _descriptors(creation)
+    passed = [number for numbers in named.values() for number in numbers]
     flags = 0
     for kind in new:
-        if kind not in ("cgroup", "time"):
+        # init makes the cgroup namespace once it is in its cgroup, and a time namespace with offsets is made before.
+        if kind != "cgroup" and not (kind == "time" and offsets):
             flags |= KINDS[kind]
-    descriptors = [
-        ("namespaces", [descriptor for _kind, descriptor in creation.namespaces]),
-        ("start", [creation.listener.fileno()] if creation.listener else []),
-    ]
-    if "" in cgroups:
-        descriptors.append(("into_cgroup", [join.open_directory(cgroups[""])]))
-    if any(cgroups):
-        descriptors.append(("cgroup", join.open_join(cgroups)))
     request = {
         "bundle": creation.container.record["bundle"],
-        "flags": flags | (kernel.CLONE_NEWTIME if "time" in new and not offsets else 0),
+        "flags": flags,
         "joined": [kind for kind, _descriptor in creation.namespaces],
         "offsets": offsets,
-        "descriptors": [(name, len(numbers)) for name, numbers in descriptors],
+        "descriptors": [(name, len(numbers)) for name, numbers in named.items()],
         "hook_state": jsontext.encode(creation.container.hook_state(CREATED, with_pid=False)),
         "segments": [
             [(index, operation.wire()) for index, operation in turn]
@@ -100,19 +92,29 @@ def create_init(
             if turn[0][1].side == CONTAINER
         ],
     }
-    passed = [number for _name, numbers in descriptors for number in numbers]
     creation.stage.channel.send(request, passed)
     kind, *values = creation.receive()
     if kind == "error":
         creation.raise_failure(*values)
-    creation.container.record["init_process_pid"] = values[0]
-    creation.container.record["init_process_start"] = start_time(values[0]) or 0
-    creation.container.store.save(creation.container.id, creation.container.record)
     for number in passed:
         os.close(number)
-    creation.namespaces.clear()
+    record = creation.container.record
+    record["init_process_pid"] = values[0]
+    record["init_process_start"] = start_time(values[0]) or 0
+    creation.container.store.save(creation.container.id, record)
+
+
+def _descriptors(creation: Creation) -> dict[str, list[int]]:
+    """Gives what init needs of the host, by purpose (see init/context.py)."""
+    named = {"namespaces": [descriptor for _kind, descriptor in creation.namespaces]}
     if creation.listener:
-        creation.listener.detach()
+        named["start"] = [creation.listener.detach()]
+    cgroups = dict(creation.plan.cgroups)
+    if "" in cgroups:
+        named["into_cgroup"] = [join.open_directory(cgroups[""])]
+    if any(cgroups):
+        named["cgroup"] = join.open_join(cgroups)
+    return named
 
 
 def verify_cgroup(creation: Creation, property: str) -> None:
