@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,10 @@ def ocipy(scratch, subreaper):
     runtime = Runtime(logs)
     yield runtime
     left = runtime.close()
+    # A killed process leaves its cgroup a moment before it can be reaped.
+    deadline = time.monotonic() + host.PATIENCE
+    while set(reap()) - before and time.monotonic() < deadline:
+        time.sleep(0.01)
     for pid in set(reap()) - before:
         left.append(f"process {pid}: {Path(f'/proc/{pid}/cmdline').read_bytes()!r}")
         os.kill(pid, signal.SIGKILL)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.modules import SLOW, loaded
+from support.modules import SLOW, loaded
 
 
 @pytest.mark.parametrize("verb", ["create", "run"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import marshal
 import os
 import shutil
 import sys
 import sysconfig
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
@@ -221,9 +223,10 @@ def test_sec_python_archive_of_code_is_writable_by_its_owner_alone(ocipy, bundle
 def test_sec_python_archive_that_others_can_write_is_not_executed(ocipy, bundle, package):
     ocipy.run(bundle, "true", timeout=LIMIT).ok()
     for path in archives(package):
-        data = bytearray(path.read_bytes())
-        data[-200:] = bytes(200)
-        path.write_bytes(data)
+        data = path.read_bytes()
+        entries = marshal.loads(data[len(MAGIC_NUMBER) :])
+        entries[0] = (*entries[0][:-1], compile("import os; os._exit(77)", "evil", "exec"))
+        path.write_bytes(MAGIC_NUMBER + marshal.dumps(entries))
         path.chmod(0o666)
     ocipy.run(bundle, "true", timeout=LIMIT).ok()
     for path in archives(package):

@@ -37,7 +37,7 @@ class Canary:
         self.path = path
         for name in ("sub", "pts", "shm", "empty"):
             (path / name).mkdir(parents=True)
-        for name in ("file", "ptmx", "null", "console", "passwd", "sub/file", "pts/0", "pts/ptmx"):
+        for name in ("file", "ptmx", "passwd", "sub/file", "pts/0", "pts/ptmx"):
             (path / name).write_text(f"untouched {name}")
         self.file = path / "file"
         self.before = self.look()
@@ -86,8 +86,9 @@ class Attempt:
         assert TOKEN in result.out, result
         return result.out.replace(f"{TOKEN}\n", "")
 
-    def either(self, bundle: Bundle, **how: object) -> Result:
-        result = self(bundle, ":", **how)
+    def either(self, bundle: Bundle, script: str = ":", **how: object) -> Result:
+        """Refused in one line, or run to the end of the script."""
+        result = self(bundle, script, **how)
         if result.code:
             check_refusal(result)
         else:

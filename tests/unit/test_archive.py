@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.support.modules import CHECKOUT
+from support.modules import CHECKOUT
 
 ARCHIVE = f"main.{sys.implementation.cache_tag}.bin"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.modules import SLOW, loaded
+from support.modules import SLOW, loaded
 
 ALWAYS = {
     "__future__", "errno", "gc", "_json", "ocipy", "ocipy.archive", "ocipy.cli", "ocipy.cli.main", "ocipy.cli.options",

@@ -8,6 +8,7 @@ import pytest
 
 from ocipy.errors import OcipyError
 from ocipy.init.hooks import run_hook, with_pid
+from ocipy.linux.proc import start_time
 
 
 @pytest.fixture
@@ -72,11 +73,7 @@ def test_timeout_kills_the_whole_process_group(script, tmp_path):
     assert caught.value.property == "hooks.poststart[0].timeout"
     pid = int((tmp_path / "pid").read_text())
     for _ in range(100):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        if open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "Z":
+        if start_time(pid) is None:
             return
         time.sleep(0.02)
     raise AssertionError(f"process {pid} survived its group")
