@@ -1,7 +1,6 @@
 """create, start and run as they are really done load nothing that is slow to import."""
 
 import pytest
-
 from support.modules import SLOW, loaded
 
 

@@ -1,0 +1,31 @@
+"""One named test for each published weakness of the runtimes before us: test_sec_<year>_<number>_<word>.
+
+Two weaknesses never share a test, even where they share its body: several of them are the return of an older one that
+somebody had repaired. A test without a number is named after the advisory (ghsa_g54h), the runtime and its issue or
+release (runc_3674, crun_1_20), or the trap of the language (python, json, state). Races are tried OCIPY_SECURITY_RACES
+times (60), and deterministically where a hook or a paused system call can stand in for the neighbour.
+
+Not applicable yet, and what brings each:
+
+    id                                        why                                               comes with
+    CVE-2016-9962, -2024-21626 (exec part)    no process joins a running container              exec
+    CVE-2016-3697, -2026-30892 (exec -u)      users come from config.json, as numbers, alone    exec
+    CVE-2022-29162 family (exec --cap)        capabilities come from config.json alone          exec
+    CVE-2025-27612 (tenant)                   as above                                          exec
+    crun 1.28, 1.29, runc 3403 (sub-cgroup)   no process is placed in a cgroup of choice        exec --cgroup
+    TIOCSTI on exec (crun 1.20)               no session is made but init's                     exec
+    CVE-2023-25809 (rootless part)            needs an unprivileged caller                      rootless
+    CVE-2014-8989 (setgroups)                 asking for a user namespace is refused            rootless
+    CVE-2014-5206, -5207 (locked flags)       asking for a user namespace is refused            user namespaces
+    crun 1.29 (identity map)                  nothing depends on the initial user namespace     rootless
+    CVE-2019-9893, order, reach, x32          asking for seccomp is refused                     seccomp
+    CVE-2019-16884, -2025-62596 (labels)      asking for a profile or label is refused          AppArmor, SELinux
+    crun 1.12 (order of attr files)           as above                                          AppArmor
+    runc 2310, 2313, 3780 (scope), crun 1.24  asking for systemd is refused                     systemd cgroup manager
+    device rules after update, daemon-reload  no rule is rewritten                              update, systemd
+    CVE-2026-94603                            checkpoint and restore do not exist               checkpoint, restore
+    CVE-2022-0847, -2026-31431 (page cache)   the interpreter is sealed by a read-only mount    sealing by memfd
+    GO-2026-6238                              there is no dependency                            never
+    CVE-2025-24965, -2026-84042 (handlers)    there are none; the general form is tested        never
+    BPF device program in a container         exercised on a host with cgroup v2                the virtual machine
+"""

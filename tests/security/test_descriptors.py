@@ -15,10 +15,10 @@ from ocipy.linux.process import is_directory_reachable
 OUTSIDE = "outside the container"
 
 
-@pytest.mark.parametrize("number", range(3, 20))
-def test_sec_2024_21626_directory_of_a_descriptor(attempt, bundle, number):
-    bundle.process["cwd"] = f"/proc/self/fd/{number}"
-    attempt.refused(bundle, f"/proc/self/fd/{number}")
+def test_sec_2024_21626_directory_of_a_descriptor(attempt, bundle):
+    for number in range(3, 20):
+        bundle.process["cwd"] = f"/proc/self/fd/{number}"
+        attempt.refused(bundle, f"/proc/self/fd/{number}")
 
 
 @pytest.mark.parametrize("tail", ["/..", "/../..", "/../../tmp", "/."])
@@ -55,10 +55,10 @@ def test_sec_2024_21626_swapped_directory(attempt, bundle, number):
         assert one == other, result
 
 
-@pytest.mark.parametrize("number", range(3, 20, 2))
-def test_sec_2024_21626_program_behind_a_descriptor(attempt, bundle, number):
-    bundle.args(f"/proc/self/fd/{number}/../../../../../../../../../bin/sh", "-c", f"echo {TOKEN}")
-    check_refusal(attempt(bundle), f"/proc/self/fd/{number}")
+def test_sec_2024_21626_program_behind_a_descriptor(attempt, bundle):
+    for number in range(3, 20):
+        bundle.args(f"/proc/self/fd/{number}/../../../../../../../../../bin/sh", "-c", f"echo {TOKEN}")
+        check_refusal(attempt(bundle), f"/proc/self/fd/{number}")
 
 
 def test_sec_2024_21626_descriptors_of_the_caller(attempt, bundle):

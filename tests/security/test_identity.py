@@ -50,11 +50,11 @@ def test_sec_2016_3697_strange_passwd_lines_do_no_harm(attempt, bundle, line):
 BAD_IDS = [2**32, 2**32 - 1, 2**32 + 5, 2**64, -1, 1.5, 1e3, "1", "１", "1_0", True, None, [0]]
 
 
-@pytest.mark.parametrize("value", BAD_IDS, ids=repr)
 @pytest.mark.parametrize("name", ["uid", "gid", "additionalGids"])
-def test_sec_2026_30892_ids_out_of_range(attempt, bundle, name, value):
-    bundle.process["user"][name] = [value] if name == "additionalGids" else value
-    attempt.refused(bundle, f"process.user.{name}")
+def test_sec_2026_30892_ids_out_of_range(attempt, bundle, name):
+    for value in BAD_IDS:
+        bundle.process["user"][name] = [value] if name == "additionalGids" else value
+        attempt.refused(bundle, f"process.user.{name}")
 
 
 @pytest.mark.parametrize("uid", [1, 4294967294, 65534])
@@ -63,16 +63,14 @@ def test_sec_2026_30892_ids_are_exact(attempt, bundle, uid):
     assert shown.split() == ["Uid:", *[str(uid)] * 4, "Gid:", *[str(uid)] * 4]
 
 
-@pytest.mark.parametrize("text", ["１", "1_0", " 1", "1 ", "+1", "0x1", "01", "-0", "1.", "1e", ""])
-def test_sec_2026_30892_spellings_that_int_would_take(attempt, bundle, text):
+def test_sec_2026_30892_spellings_that_int_would_take(ocipy, bundle):
     bundle.write()
     path = bundle.path / "config.json"
-    source = path.read_text().replace('"uid": 0', f'"uid": {text or "nothing"}')
-    bundle.write = lambda: path.write_text(source)
-    result = attempt(bundle)
-    if text in (" 1", "1 ", "-0"):  # blanks between tokens, and a negative zero, are JSON
-        return
-    result.refused("json")
+    source = path.read_text()
+    for text in ("１", "1_0", "+1", "0x1", "01", "1.", "1e", ""):
+        path.write_text(source.replace('"uid": 0', f'"uid": {text}'))
+        ocipy("create", "-b", bundle.path, ocipy.new_id()).refused("not readable as json")
+    assert host.statesnap(ocipy.root) == []
 
 
 def test_sec_2024_40635_uid_that_wraps_to_root(attempt, bundle):

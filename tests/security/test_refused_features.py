@@ -11,9 +11,8 @@ MAP = [{"containerID": 0, "hostID": 100_000, "size": 65_536}]
 
 def refused(ocipy, bundle, word, *flags):
     id = ocipy.new_id()
-    mounts, cgroups = host.mntsnap(), host.cgsnap(id)
     result = check_refusal(ocipy.created(bundle, "true", id=id, flags=flags), word, "support")
-    assert host.statesnap(ocipy.root) == [] and host.cgsnap(id) == cgroups and host.mntsnap() == mounts
+    assert host.statesnap(ocipy.root) == host.cgsnap(id) == host.mntsnap(str(bundle.path)) == []
     return result
 
 

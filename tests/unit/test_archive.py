@@ -7,7 +7,6 @@ import sys
 import time
 
 import pytest
-
 from support.modules import CHECKOUT
 
 ARCHIVE = f"main.{sys.implementation.cache_tag}.bin"

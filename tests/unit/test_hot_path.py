@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from support.modules import SLOW, loaded
 
 ALWAYS = {
