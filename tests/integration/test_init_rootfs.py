@@ -19,7 +19,6 @@ from support.rootfs import (
     refused,
     run,
     spec_of,
-    write,
 )
 
 from ocipy.init import root
@@ -152,7 +151,7 @@ def test_masked_files_and_directories_are_empty_and_readonly(bare):
             status = os.stat(path)
             assert stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3)
             with pytest.raises(OSError, match="Read-only"):
-                os.chmod(path, 0o600)
+                os.chmod(path, 0o666)  # what it is: should it succeed, no harm is done
 
     run(bare, spec_of(DEFAULT_MOUNTS, maskedPaths=paths), check)
 
@@ -163,7 +162,7 @@ def test_readonly_paths(bare):
 
     def check():
         with pytest.raises(OSError, match="Read-only"):
-            write("/proc/sys/kernel/core_pattern", "x")
+            os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY)
         with pytest.raises(OSError, match="Read-only"):
             os.mkdir("/data/x")
         os.mkdir("/writable")

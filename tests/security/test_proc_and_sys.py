@@ -214,8 +214,8 @@ def test_sec_2015_3630_writable_files_of_proc(attempt, bundle, core_pattern, nam
         f=/proc/{name}
         [ -e $f ] || exit 0
         if [ -d $f ]; then mkdir $f/x 2>/dev/null && exit 3; for e in $(find $f -type f); do
-            echo x 2>/dev/null >$e && exit 4
-        done; else echo x 2>/dev/null >$f && [ ! -c $f ] && exit 5; fi
+            (exec 3>>$e) 2>/dev/null && exit 4
+        done; else (exec 3>>$f) 2>/dev/null && [ ! -c $f ] && exit 5; fi
         exit 0"""
     attempt(bundle.shell(script)).ok()
 

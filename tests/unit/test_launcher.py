@@ -186,3 +186,9 @@ def test_enable_reaches_installed_packages_after_the_standard_library(tmp_path):
     _, _, path, modules = launch(make_launcher(tmp_path / "bin"))
     assert "something" in modules
     assert path.count(str(libraries)) == 1
+
+
+def test_umask_of_the_caller_lets_nobody_else_write_the_cache(tmp_path):
+    make_package(tmp_path)
+    launch("/bin/sh", "-c", f"umask 0; exec {make_launcher(tmp_path / 'ocipy/bin')}")
+    assert os.stat(tmp_path / "ocipy/cli/__pycache__").st_mode & 0o022 == 0
