@@ -59,7 +59,8 @@ def _make_init(channel: Channel, preserved: int) -> None:
     if file_system_magic(proc) != PROC_SUPER_MAGIC:
         raise OcipyError("/proc of the host is not a proc file system")
     init = Init(channel, proc, request["bundle"], named, preserved)
-    _join(init, request["joined"])
+    joined = list(zip(request["joined"], init.take("namespaces"), strict=True))
+    _join([pair for pair in joined if pair[0] != process.CLONE_NEWCGROUP])
     if request["offsets"]:
         # The offsets of a time namespace can be written only before its first process: time_namespaces(7).
         process.unshare(process.CLONE_NEWTIME)
@@ -72,14 +73,16 @@ def _make_init(channel: Channel, preserved: int) -> None:
         os._exit(0)
     if cgroup >= 0:
         os.close(cgroup)
+    # Only now: from inside another cgroup namespace the kernel finds no cgroup that is not below its root.
+    _join([pair for pair in joined if pair[0] == process.CLONE_NEWCGROUP])
     init.hook_state = request["hook_state"]
     os.setsid()
     _freeze()
     _walk(init, request["segments"])
 
 
-def _join(init: Init, joined: list[int]) -> None:
-    for kind, descriptor in zip(joined, init.take("namespaces") if joined else (), strict=True):
+def _join(namespaces: list[tuple[int, int]]) -> None:
+    for kind, descriptor in namespaces:
         process.setns(descriptor, kind)
         os.close(descriptor)
 

@@ -44,11 +44,14 @@ def delete(store: Store, id: str, log: Log, *, force: bool = False) -> None:
         _end(container.record["creator"], "the command that creates it", {})
     init = container.record["init_process_pid"], container.record["init_process_start"]
     _end(init, "the init process", container.cgroups)
-    destroy(container, log)
+    destroy(container, log, force=force)
 
 
-def destroy(container: Container, log: Log) -> None:
-    """Removes cgroups and state of a container whose init has ended, then runs the poststop hooks."""
+def destroy(container: Container, log: Log, *, force: bool = False) -> None:
+    """Removes cgroups and state of a container whose init has ended, then runs the poststop hooks.
+
+    force: end also what somebody else put into the cgroup, which is an error otherwise.
+    """
     begun = container.record["init_process_pid"] != 0
     if begun and not container.record["own_pids"]:
         # Nobody ends with init: what it left behind lives on in the cgroup.
@@ -56,10 +59,14 @@ def destroy(container: Container, log: Log) -> None:
     try:
         remove.remove(container.cgroups)
     except OcipyError as error:
-        if begun:
+        if begun and not force:
             raise
-        # The creating command was killed before it had a process there: those in it are somebody else's.
-        log.warning(str(error))
+        if begun:
+            kill_all(container)
+            remove.remove(container.cgroups)
+        else:
+            # The creating command was killed before it had a process there: those in it are somebody else's.
+            log.warning(str(error))
     container.store.remove(container.id)
     run_host_hooks(container, "poststop", log)
 

@@ -98,6 +98,9 @@ def create_init(
         creation.raise_failure(*values)
     for number in passed:
         os.close(number)
+    # Once the interpreter has ended, its memory is init's alone: what init writes to is not copied, and so not charged
+    # to the container.
+    creation.stage.reap()
     record = creation.container.record
     record["init_process_pid"] = values[0]
     record["init_process_start"] = start_time(values[0]) or 0
@@ -147,8 +150,6 @@ def write_pid_file(creation: Creation, property: str, path: str) -> None:
 
 
 def record_created(creation: Creation, property: str) -> None:
-    # It ended when init began; reaped only now, it is not waited for.
-    creation.stage.reap()
     record = creation.container.record
     del record["creator"]
     creation.container.store.save(creation.container.id, record)

@@ -1,6 +1,7 @@
 """delete: nothing of a container is left, whatever state it is in."""
 
 import os
+import subprocess
 
 import pytest
 from support import host, requires
@@ -90,6 +91,24 @@ def test_delete_force_finishes_when_the_container_is_frozen(ocipy, bundle):
         host.wait_for(lambda: (directory / "freezer.state").read_text() == "FROZEN\n", "the freeze")
     assert box.status() == "paused"
     box.delete(force=True).ok()
+    assert remains(ocipy, box.id) == GONE
+
+
+@requires.ocipy_itself
+def test_process_that_somebody_put_into_the_cgroup_is_ended_by_force_alone(ocipy, bundle):
+    box = ocipy.start(bundle, "true")
+    stranger = subprocess.Popen(["sleep", "1000"])
+    try:
+        for directory in host.cgsnap(box.id):
+            (directory / "cgroup.procs").write_text(str(stranger.pid))
+        box.wait()
+        box.delete().refused(f"process {stranger.pid}")
+        assert stranger.poll() is None
+        box.delete(force=True).ok()
+        assert stranger.wait(host.PATIENCE) == -9
+    finally:
+        stranger.kill()
+        stranger.wait()
     assert remains(ocipy, box.id) == GONE
 
 

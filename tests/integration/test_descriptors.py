@@ -1,6 +1,8 @@
 """Which descriptors reach the program: the three, and those that were asked for."""
 
 import os
+import select
+import socket
 
 import pytest
 from support import host, requires
@@ -67,3 +69,24 @@ def test_inheritable_descriptors_do_not_reach_the_program_either(ocipy, bundle, 
     script = "ls /proc/self/fd | tr '\\n' ' '"
     # 3 is the directory that ls reads.
     assert ocipy.run(bundle, "sh", "-c", script, prefix=extra).ok().out.split() == ["0", "1", "2", "3"]
+
+
+@requires.ocipy_itself
+def test_pidfd_socket_gets_a_pidfd_of_init(ocipy, bundle, scratch):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(scratch / "pidfd.sock"))
+        listener.listen(1)
+        listener.settimeout(host.PATIENCE)
+        box = ocipy.start(bundle, "sleep", "100", options=("--pidfd-socket", scratch / "pidfd.sock"))
+        connection, _address = listener.accept()
+    with connection:
+        payload, (pidfd,), _flags, _address = socket.recv_fds(connection, 4096, 4)
+    assert payload == b"standard"
+    info = host.Path(f"/proc/self/fdinfo/{pidfd}").read_text()
+    assert f"Pid:\t{box.pid}\n" in info
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    assert poll.poll(0) == []
+    box.kill("KILL").ok()
+    assert poll.poll(host.PATIENCE * 1000)
+    os.close(pidfd)

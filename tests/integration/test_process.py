@@ -74,6 +74,22 @@ def test_cwd_that_only_its_owner_may_enter(ocipy, bundle):
     assert ocipy.run(bundle, "pwd").ok().out == "/private\n"
 
 
+def test_cwd_that_only_root_may_enter(ocipy, bundle):
+    """As with runc, the directory is entered before the user changes, too."""
+    (bundle.rootfs / "private").mkdir(mode=0o700)
+    bundle.process.update(cwd="/private", user={"uid": 1000, "gid": 1000})
+    box = ocipy.start(bundle, "sleep", "100")
+    assert os.readlink(f"/proc/{box.pid}/cwd") == "/private"
+
+
+@pytest.mark.parametrize(("options", "own"), [((), True), (("--no-new-keyring",), False)])
+def test_session_keyring_is_the_containers_own(ocipy, bundle, options, own):
+    bundle.linux["maskedPaths"] = []
+    id = ocipy.new_id()
+    result = ocipy.run(bundle, "cat", "/proc/keys", id=id, options=options).ok()
+    assert (f"_ses.{id}" in result.out) is own
+
+
 def test_user_group_and_further_groups(ocipy, bundle):
     bundle.process["user"] = {"uid": 1000, "gid": 2000, "additionalGids": [5, 3000]}
     box = ocipy.start(bundle, "sleep", "100")
@@ -122,6 +138,15 @@ def test_rlimit_of_priorities_is_set_for_the_program(ocipy, bundle, name, soft, 
     number = {"NICE": 13, "RTPRIO": 14, "RTTIME": 15}[name]
     bundle.process["rlimits"] = [{"type": f"RLIMIT_{name}", "soft": soft, "hard": hard}]
     assert resource.prlimit(ocipy.start(bundle, "sleep", "100").pid, number) == (soft, hard)
+
+
+@requires.capability(24, "CAP_SYS_RESOURCE")
+def test_hard_limit_may_be_above_the_callers_for_any_user(ocipy, bundle):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    bundle.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": hard + 10}]
+    box = ocipy.start(bundle, "sleep", "100", prefix=["prlimit", f"--nofile={hard}:{hard}"])
+    assert resource.prlimit(box.pid, resource.RLIMIT_NOFILE) == (10, hard + 10)
 
 
 def test_limits_that_are_not_in_the_config_are_the_callers(ocipy, bundle):
