@@ -105,11 +105,11 @@ def test_sec_readonly_root_keeps_the_flags_of_its_mount(bare):
 
 def test_readonly_root_does_not_hinder_mount_points_nor_the_working_directory(bare):
     def check():
-        assert stat.S_ISDIR(os.stat("/work/here").st_mode)
+        assert stat.S_ISDIR(os.stat("/srv/here").st_mode)
         with pytest.raises(OSError, match="Read-only"):
             os.mkdir("/more")
 
-    run(bare, spec_of(DEFAULT_MOUNTS, readonly=True, cwd="/work/here"), check)
+    run(bare, spec_of(DEFAULT_MOUNTS, readonly=True, cwd="/srv/here"), check)
 
 
 @pytest.mark.parametrize(("name", "optional"), [("shared", "shared:"), ("rslave", ""), ("private", ""), ("", "")])

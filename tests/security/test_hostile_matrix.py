@@ -54,7 +54,7 @@ def test_sec_matrix_destination(attempt, bundle, canary, name, source):
 
 @pytest.mark.parametrize("name", ["work", "work/deep"])
 def test_sec_matrix_working_directory(attempt, bundle, canary, name):
-    bundle.process["cwd"] = "/work/deep"
+    bundle.process["cwd"] = "/srv/deep"
     run_each(attempt, bundle, canary, name)
 
 

@@ -163,7 +163,7 @@ def test_sec_2025_24965_files_that_are_made_in_the_root(attempt, image_dev, cana
 def test_sec_2025_24965_mount_points_are_not_made_through_links(attempt, bundle, canary):
     (bundle.rootfs / "etc/hosts").symlink_to(canary.path / "hosts")
     (bundle.rootfs / "work").symlink_to(canary.path / "work")
-    bundle.process["cwd"] = "/work/deep"
+    bundle.process["cwd"] = "/srv/deep"
     attempt.either(bundle.mount("/etc/hosts", "bind", "/etc/hostname", "bind"))
 
 
