@@ -26,7 +26,7 @@ VERB = Verb("make a container from a bundle", operands="ID", least=1, most=1, op
 
 
 def execute(settings: Settings, arguments: Arguments) -> int:
-    stage = start_stage(settings, arguments)
+    stage = start_stage(settings, arguments, "create")
     from ..runtime.create import create
     from ..runtime.store import Store
 
@@ -34,8 +34,11 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     return 0
 
 
-def start_stage(settings: Settings, arguments: Arguments) -> Stage:
-    """Starts the interpreter that becomes init: it gets ready while this process still imports its modules."""
+def start_stage(settings: Settings, arguments: Arguments, verb: str) -> Stage:
+    """Starts the interpreter that becomes init: it gets ready while this process still imports its modules.
+
+    verb: names the archive of those modules.
+    """
     if settings.cgroup_manager != "cgroupfs":
         raise OcipyError(
             f"cgroup manager {settings.cgroup_manager} is not supported yet", hint="use --cgroup-manager cgroupfs"
@@ -43,7 +46,7 @@ def start_stage(settings: Settings, arguments: Arguments) -> Stage:
     from ..runtime.stage import Stage
 
     stage = Stage(number(arguments["preserve-fds"], "preserve-fds"))
-    archive.load("work")
+    archive.load(f"{verb}-work")
     return stage
 
 

@@ -25,7 +25,7 @@ VERB = Verb(
 
 
 def execute(settings: Settings, arguments: Arguments) -> int:
-    stage = start_stage(settings, arguments)
+    stage = start_stage(settings, arguments, "run")
     from ..runtime.run import run
     from ..runtime.store import Store
 
