@@ -1,18 +1,81 @@
-"""`python3 -m ocipy`: starts once more as bin/ocipy does (`-IS`), so that both ways are the same isolated process."""
+"""What bin/ocipy starts: loads the modules of the verb from an archive, or by importing them (see archive.py)."""
 
 from __future__ import annotations
 
-import os
+import gc
+import posix
 import sys
+from _frozen_importlib_external import MAGIC_NUMBER
+from marshal import loads
 
-if not (sys.flags.isolated and sys.flags.no_site):
-    os.execv(sys.executable, [sys.executable, "-IS", __file__, *sys.argv[1:]])
+# Code objects and classes live as long as the process: looking through them for garbage costs 2 ms a start.
+gc.disable()
+Module = type(sys)
 
-# As in bin/ocipy: on the path only while `ocipy` itself is imported.
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import ocipy  # noqa: F401
 
-del sys.path[0]
-from ocipy.cli.main import main  # noqa: E402
+def main() -> None:
+    if not (sys.flags.isolated and sys.flags.no_site):
+        # python3 -m ocipy
+        posix.execv(sys.executable, [sys.executable, "-IS", "-X", "utf8", __file__, *sys.argv[1:]])
+    if sys.version_info < (3, 11):
+        sys.exit(f"ocipy: Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}")
+    # What Python caches of its code must be writable by root alone.
+    posix.umask(posix.umask(0o077) | 0o022)
+    package = find_package()
+    # Any of these among the words is most likely the verb.
+    quick = {"create", "run", "start", "state", "kill", "delete"}
+    name = next((word for word in sys.argv[1:] if word in quick), "main")
+    if not load(package, name):
+        # On the path only while `ocipy` itself is imported: no package beside it can replace one of the library's.
+        sys.path.insert(0, package.rpartition("/")[0])
+        from ocipy import archive
 
-main(sys.argv[1:])
+        del sys.path[0]
+        archive.record(name)
+    from ocipy.cli.main import main
+
+    main(sys.argv[1:])
+
+
+def find_package() -> str:
+    """Gives the directory of the package, without links and `..` in it."""
+    directory = __file__.rpartition("/")[0]
+    if directory.endswith("/__pycache__"):
+        directory = directory.rpartition("/")[0]
+    descriptor = posix.open(directory or ".", posix.O_PATH | posix.O_CLOEXEC)
+    try:
+        return posix.readlink(f"/proc/self/fd/{descriptor}")
+    finally:
+        posix.close(descriptor)
+
+
+def load(package: str, name: str) -> bool:
+    """Loads the modules of an archive; False, and nothing is done, when there is none or it is void."""
+    try:
+        with open(f"{package}/__pycache__/{name}.{sys.implementation.cache_tag}.bin", "rb", 0) as file:
+            # Open to others, or made by another version.
+            if posix.fstat(file.fileno()).st_mode & 0o022 or file.read(len(MAGIC_NUMBER)) != MAGIC_NUMBER:
+                return False
+            entries = loads(file.read())
+        for _name, source, time, size, _is_package, _code in entries:
+            status = posix.stat(package + source)
+            if status.st_mtime_ns != time or status.st_size != size:
+                return False
+    except (OSError, ValueError, EOFError, TypeError):
+        return False
+    for name, source, _time, _size, is_package, code in entries:
+        sys.modules[name] = module = Module(name)
+        module.__file__ = package + source
+        parent, _dot, short = name.rpartition(".")
+        if is_package:
+            module.__path__ = [module.__file__.rpartition("/")[0]]
+            module.__package__ = name
+        else:
+            module.__package__ = parent
+        if parent:
+            setattr(sys.modules[parent], short, module)
+        exec(code, module.__dict__)
+    return True
+
+
+main()

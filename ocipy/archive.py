@@ -3,16 +3,16 @@
 importlib takes 0.2 ms for each module: it asks several directories, reads a file, keeps locks. Reading all code at
 once and executing it in the order in which the modules once completed takes a third of that. The files lie beside
 Python's own compiled ones, are made from the same sources by the first run that ends well, and are trusted alike; a
-source that has changed (time or size) makes its archive void.
+source that has changed (time or size) makes its archive void. `__main__` reads them; this module makes them.
 """
 
 from __future__ import annotations
 
-import gc
 import marshal
-import os
 import sys
 from _frozen_importlib_external import MAGIC_NUMBER, PathFinder
+
+from .linux import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any
 
-    # Name, source, its modification time in nanoseconds and size, whether it is a package, its code.
+    # Name, source below the package, its modification time in nanoseconds and size, whether it is a package, its code.
     Entry = tuple[str, str, int, int, bool, CodeType]
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _CACHE = f"{_PACKAGE}/__pycache__"
-_Module: type[ModuleType] = type(sys)
 
 
 class _Recorder:
@@ -60,46 +59,40 @@ class _RecordingLoader:
         self.names.append(module.__name__)
 
 
-def load(name: str) -> None:
-    """Loads the modules of the archive `name`; when there is none or it is void, notes what gets imported instead."""
-    # Code objects and classes live as long as the process: looking through them for garbage costs 2 ms a start.
-    gc.disable()
-    entries = _read(name)
-    if not entries:
-        sys.meta_path.insert(0, _Recorder(name))
-        return
-    for name, source, _time, _size, is_package, code in entries:
-        module = _Module(name)
-        module.__file__ = source
-        parent, _dot, short = name.rpartition(".")
-        if is_package:
-            module.__path__ = [os.path.dirname(source)]
-        module.__package__ = name if is_package else parent
-        sys.modules[name] = module
-        if parent not in sys.modules:
-            # The run that made this archive had the package from another one.
-            __import__(parent)
-        setattr(sys.modules[parent], short, module)
-        exec(code, module.__dict__)
+def record(name: str) -> None:
+    """Notes what is imported from now on, for the archive `name`."""
+    sys.meta_path.insert(0, _Recorder(name))
 
 
 def save() -> None:
-    """Makes the archives that were lacking, if this user may; after the work is done."""
+    """Makes the archive that was lacking, if this user may; after the work is done."""
     for finder in sys.meta_path:
         if isinstance(finder, _Recorder) and finder.names and os.access(_CACHE, os.W_OK):
-            _save(finder)
+            # A package is made before what is in it, whatever imported it first.
+            names = sorted(finder.names, key=lambda name: not hasattr(sys.modules[name], "__path__"))
+            entries = [_entry(name, sys.modules[name]) for name in ("ocipy", *names)]
+            _write(f"{finder.archive}.{sys.implementation.cache_tag}.bin", MAGIC_NUMBER + marshal.dumps(entries))
+            _save_main()
 
 
-def _save(recorder: _Recorder) -> None:
-    # A package is made before what is in it, whatever imported it first.
-    names = sorted(recorder.names, key=lambda name: not hasattr(sys.modules[name], "__path__"))
-    entries = [_entry(name, sys.modules[name]) for name in names]
-    path = _path(recorder.archive)
+def _save_main() -> None:
+    """Compiles `__main__`, which Python itself never caches, in the form of a .pyc file."""
+    path = f"{_PACKAGE}/__main__.py"
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        code = compile(file.read(), path, "exec", dont_inherit=True)
+    words = (0, int(status.st_mtime) & 0xFFFFFFFF, status.st_size & 0xFFFFFFFF)
+    header = MAGIC_NUMBER + b"".join(word.to_bytes(4, "little") for word in words)
+    _write(f"__main__.{sys.implementation.cache_tag}.pyc", header + marshal.dumps(code))
+
+
+def _write(name: str, data: bytes) -> None:
+    path = f"{_CACHE}/{name}"
     try:
         # A caller's umask may be 0, and what is in the file is executed as root.
         descriptor = os.open(f"{path}.{os.getpid()}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         with open(descriptor, "wb") as file:
-            file.write(MAGIC_NUMBER + marshal.dumps(entries))
+            file.write(data)
         os.rename(f"{path}.{os.getpid()}", path)
     except OSError:
         # Nothing depends on it but speed.
@@ -112,26 +105,5 @@ def _entry(name: str, module: ModuleType) -> Entry:
     with open(source, "rb") as file:
         status = os.fstat(file.fileno())
         code = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
-    return name, source, status.st_mtime_ns, status.st_size, hasattr(module, "__path__"), code
-
-
-def _path(name: str) -> str:
-    return f"{_CACHE}/{name}.{sys.implementation.cache_tag}.bin"
-
-
-def _read(name: str) -> list[Entry]:
-    """Gives the entries of an archive; nothing when it is missing, damaged, open to others, or older than a source."""
-    try:
-        with open(_path(name), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read()
-        if mode & 0o022 or not data.startswith(MAGIC_NUMBER):
-            return []
-        entries: list[Entry] = marshal.loads(data[len(MAGIC_NUMBER) :])
-        for _name, source, time, size, _is_package, _code in entries:
-            status = os.stat(source)
-            if status.st_mtime_ns != time or status.st_size != size:
-                return []
-    except (OSError, ValueError, EOFError, TypeError):
-        return []
-    return entries
+    short = source[len(_PACKAGE) :]
+    return name, short, status.st_mtime_ns, status.st_size, hasattr(module, "__path__"), code

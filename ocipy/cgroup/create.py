@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from ..errors import OcipyError, describe_os_error
+from ..linux import os
 from .files import read, write
 
 TYPE_CHECKING = False

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from ..errors import OcipyError, describe_os_error
-from ..linux import bpf
+from ..linux import bpf, os
 from .device_program import assemble
 
 TYPE_CHECKING = False

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from errno import EACCES, EBUSY, EINVAL, ENOENT, EPERM, EROFS, errorcode
 
 from ..errors import OcipyError
+from ..linux import os
 
 _HINTS = {
     ENOENT: "the kernel has no such setting, or the controller is not enabled in the parent cgroup",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from errno import ENODEV, ENOENT
 from time import monotonic, sleep
 
 from ..errors import OcipyError, describe_os_error
+from ..linux import os
 from .files import read, write
 
 _LIMIT = 5.0

@@ -5,8 +5,7 @@ mountinfo grows with the number of containers; the places below /sys/fs/cgroup a
 
 from __future__ import annotations
 
-import os
-
+from ..linux import os
 from ..linux.statfs import CGROUP2_SUPER_MAGIC, CGROUP_SUPER_MAGIC, file_system_type
 from ..plan.facts import CgroupFacts
 from .files import read

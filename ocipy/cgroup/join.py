@@ -7,10 +7,10 @@ hierarchies. In v2, which has no `tasks`, a process is born in its cgroup (CLONE
 
 from __future__ import annotations
 
-import os
 from errno import ENOENT, errorcode
 
 from ..errors import OcipyError, describe_os_error
+from ..linux import os
 from .files import read
 
 _ROOT = "/sys/fs/cgroup"

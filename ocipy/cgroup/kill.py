@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from _signal import pidfd_send_signal
 from errno import ENODEV, ENOENT
 from time import monotonic, sleep
 
 from ..errors import OcipyError
+from ..linux import os
 from .files import write
 from .freezer import thaw
 from .processes import processes

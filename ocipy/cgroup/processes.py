@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from errno import ENODEV, ENOENT, EOPNOTSUPP
 
+from ..linux import os
 from .files import read
 
 # Gone while looking; or a threaded cgroup of v2, whose processes its parent lists.

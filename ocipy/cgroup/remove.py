@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from errno import EBUSY, ENODEV, ENOENT
 from time import monotonic, sleep
 
 from ..errors import OcipyError, describe_os_error
+from ..linux import os
 
 _LIMIT = 2.0
 _PAUSE = 0.001

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from errno import EBUSY, EINVAL, ENOENT, EPERM
 
 from ..errors import OcipyError
+from ..linux import os
 from .files import read, write, write_error
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from .. import archive
 from ..errors import OcipyError
+from ..linux.interpreter import ensure_sealed
 from .options import Option, Verb, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..runtime.create import CreateOptions
-    from ..runtime.stage import Stage
     from .main import Settings
     from .options import Arguments
 
@@ -26,28 +25,21 @@ VERB = Verb("make a container from a bundle", operands="ID", least=1, most=1, op
 
 
 def execute(settings: Settings, arguments: Arguments) -> int:
-    stage = start_stage(settings, arguments, "create")
+    require_sealed(settings)
     from ..runtime.create import create
     from ..runtime.store import Store
 
-    create(Store(settings.root), arguments.operands[0], create_options(arguments), stage, settings.log)
+    create(Store(settings.root), arguments.operands[0], create_options(arguments), settings.log)
     return 0
 
 
-def start_stage(settings: Settings, arguments: Arguments, verb: str) -> Stage:
-    """Starts the interpreter that becomes init: it gets ready while this process still imports its modules.
-
-    verb: names the archive of those modules.
-    """
+def require_sealed(settings: Settings) -> None:
+    """Returns in a process that may make a container, which may be this command line executed anew."""
     if settings.cgroup_manager != "cgroupfs":
         raise OcipyError(
             f"cgroup manager {settings.cgroup_manager} is not supported yet", hint="use --cgroup-manager cgroupfs"
         )
-    from ..runtime.stage import Stage
-
-    stage = Stage(number(arguments["preserve-fds"], "preserve-fds"))
-    archive.load(f"{verb}-work")
-    return stage
+    ensure_sealed()
 
 
 def create_options(arguments: Arguments) -> CreateOptions:
@@ -61,4 +53,5 @@ def create_options(arguments: Arguments) -> CreateOptions:
         pid_file=arguments["pid-file"],
         no_pivot=arguments["no-pivot"],
         no_new_keyring=arguments["no-new-keyring"],
+        preserve_fds=number(arguments["preserve-fds"], "preserve-fds"),
     )

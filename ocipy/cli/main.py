@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-from .. import archive
 from ..errors import OcipyError, describe_os_error
+from ..linux import os
 from ..runtime.log import Log
 from .options import Option, UsageError, Verb, option_lines, parse, usage
 
@@ -50,12 +49,13 @@ class Settings:
 
 
 def _default_root() -> str:
-    directory = os.environ.get("XDG_RUNTIME_DIR")
+    directory = os.environment().get("XDG_RUNTIME_DIR")
     return f"{directory}/ocipy" if os.geteuid() and directory else "/run/ocipy"
 
 
 def main(words: list[str]) -> None:
     """Runs the command line `words` (without the program's name) and ends the process with its exit code."""
+    open_closed()
     log = Log()
     try:
         code = _dispatch(words, log)
@@ -74,9 +74,19 @@ def main(words: list[str]) -> None:
         code = 1
     # An interpreter that shuts down in order costs 2 ms.
     _flush()
-    if code == 0:
-        archive.save()
+    recording = sys.modules.get("ocipy.archive")
+    if code == 0 and recording:
+        recording.save()
     os._exit(code)
+
+
+def open_closed() -> None:
+    """Opens the standard streams that the caller closed: else the next file opened would get our output."""
+    for descriptor in 0, 1, 2:
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open("/dev/null", os.O_RDWR), True)
 
 
 def _dispatch(words: list[str], log: Log) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .create import OPTIONS, create_options, start_stage
+from .create import OPTIONS, create_options, require_sealed
 from .options import Option, Verb
 
 TYPE_CHECKING = False
@@ -25,11 +25,11 @@ VERB = Verb(
 
 
 def execute(settings: Settings, arguments: Arguments) -> int:
-    stage = start_stage(settings, arguments, "run")
+    require_sealed(settings)
     from ..runtime.run import run
     from ..runtime.store import Store
 
     return run(
-        Store(settings.root), arguments.operands[0], create_options(arguments), stage, settings.log,
+        Store(settings.root), arguments.operands[0], create_options(arguments), settings.log,
         detach=arguments["detach"], keep=arguments["keep"],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Messages between the command (P), the stage and the init process (I), over one socket pair.
+"""Messages between the command (P) and the init process (I), over one socket pair.
 
 A message is a value that marshal can carry (both ends run the same interpreter) with descriptors beside it.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import _socket
 import marshal
-import os
+
+from ..linux import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,9 +80,7 @@ class Channel:
         return data, descriptors
 
 
-def make_pair() -> tuple[Channel, int]:
-    """Gives a channel and the descriptor of its other end, which a started process inherits."""
+def make_pair() -> tuple[Channel, Channel]:
+    """Gives the two ends of a channel."""
     here, there = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    descriptor = there.detach()
-    os.set_inheritable(descriptor, True)
-    return Channel(here.detach()), descriptor
+    return Channel(here.detach()), Channel(there.detach())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import struct
 
+from ..linux import os
 from .devices import bind_console
 from .devices import open_console as open_pair
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from ..linux import os
 from ..linux.openat2 import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV, openat2
 from ..linux.process import close_others
 
@@ -29,13 +28,11 @@ class Init:
     program: path of the executable, once found. in_directory: whether the working directory could be entered.
     """
 
-    def __init__(
-        self, channel: Channel, proc: int, bundle: str, descriptors: dict[str, list[int]], preserved: int = 0
-    ) -> None:
+    def __init__(self, channel: Channel, proc: int, bundle: str, preserved: int) -> None:
         self.channel = channel
         self.proc = proc
         self.bundle = bundle
-        self.descriptors = descriptors
+        self.descriptors: dict[str, list[int]] = {}
         self.preserved = preserved
         self.root = -1
         self.readonly_later: dict[str, int] = {}
@@ -48,6 +45,19 @@ class Init:
         self.program = ""
         self.in_directory = False
         self.last_capability = int(self.read_proc("sys/kernel/cap_last_cap"))
+
+    def close_foreign(self) -> None:
+        """Closes what this process has as a copy of the command, and of the command's caller."""
+        close_others({0, 1, 2, *range(3, 3 + self.preserved), self.channel.fileno(), self.proc, *self._handed_over()})
+
+    def close(self) -> None:
+        """Closes what is init's alone; in the command, once init is made."""
+        self.channel.close()
+        for descriptor in (self.proc, *self._handed_over()):
+            os.close(descriptor)
+
+    def _handed_over(self) -> list[int]:
+        return [number for numbers in self.descriptors.values() for number in numbers]
 
     def take(self, name: str) -> list[int]:
         """Gives the descriptors that were handed over for a purpose; they belong to the caller from then on."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from errno import EINVAL, ENOTSUP, EPERM
+
+from ..linux import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import stat
 from errno import EPERM
 
 from ..errors import OcipyError
+from ..linux import os
 from ..linux.mount import AT_FDCWD, DEVPTS_SUPER_MAGIC, clone_tree, file_system_magic, move_mount
 from ..linux.openat2 import RESOLVE_NO_SYMLINKS
 from .paths import make_directories, open_in_root, split

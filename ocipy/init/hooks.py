@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import _signal
-import os
 import select
 import time
 
 from ..errors import OcipyError
+from ..linux import os
 from ..linux.process import reset_signals
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ def run_hook(
     output_read, output_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     os.set_blocking(output_write, True)
     os.set_blocking(stdin_write, False)
-    variables = dict(os.environ) if env is None else dict(entry.split("=", 1) for entry in env)
+    variables = os.environment() if env is None else dict(entry.split("=", 1) for entry in env)
     pid = os.fork()
     if pid == 0:
         _execute(path, list(args) or [path], variables, stdin_read, output_write)

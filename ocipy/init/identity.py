@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from ..errors import OcipyError
-from ..linux import capability, keyring, process
+from ..linux import capability, keyring, os, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import stat
 
+from ..linux import os
 from ..linux.mount import (
     FSCONFIG_CMD_CREATE,
     FSCONFIG_SET_FLAG,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from errno import ELOOP, ENOTDIR, EPERM
 
 from ..errors import OcipyError
+from ..linux import os
 from ..linux.mount import (
     AT_FDCWD,
     FSCONFIG_CMD_CREATE,

@@ -6,9 +6,9 @@ descriptor in one system call, and what is made is made relative to a descriptor
 
 from __future__ import annotations
 
-import os
 from errno import EINVAL, ELOOP
 
+from ..linux import os
 from ..linux.openat2 import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2
 
 # MAXSYMLINKS of the kernel is 40; what is beyond are retries after a concurrent create or remove.

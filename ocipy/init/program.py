@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import _socket
-import os
 import stat
 
 from ..errors import OcipyError
-from ..linux import process
+from ..linux import os, process
 from ..linux.process import reset_signals
 from .channel import Channel
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from errno import EINVAL, EPERM
 
 from ..errors import OcipyError
+from ..linux import os
 from ..linux.mount import (
     FSCONFIG_CMD_CREATE,
     MNT_DETACH,

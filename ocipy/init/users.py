@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import stat
 
+from ..linux import os
 from .paths import open_in_root
 
 TYPE_CHECKING = False

@@ -7,7 +7,8 @@ arguments are numbers, byte strings and flat buffers.
 from __future__ import annotations
 
 import _ctypes
-import os
+
+from . import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from struct import pack, unpack_from
 
+from . import os
 from .libc import buffer, failure, syscall
 
 AT_FDCWD = -100

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import os
+
+from . import os
 
 _NS_GET_NSTYPE = 0xB703
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from errno import EAGAIN
 from struct import pack
 
+from . import os
 from .libc import syscall
 
 RESOLVE_NO_XDEV = 0x01

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import _signal
-import os
+
+from . import os
 
 TYPE_CHECKING = False
 

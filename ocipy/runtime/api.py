@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from ..errors import OcipyError
+import marshal
+import os
+import subprocess
+import sys
+
+from ..errors import OcipyError, describe_os_error
+from ..linux.interpreter import INTERPRETER, ensure_sealed
 from .create import CreateOptions, create, plan_create, read_config
 from .delete import delete
 from .kill import kill, parse_signal
 from .log import Log
-from .stage import Stage
 from .start import start
 from .state import Container as _Container
 from .store import Store
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
     from ..plan.compile import Plan
 
 __all__ = ["Container", "OcipyError", "Runtime"]
+
+_HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_CREATE = "import sys; sys.path.append(sys.argv[1]); from ocipy.runtime.api import create_sealed; create_sealed()"
 
 
 class Container:
@@ -50,10 +58,7 @@ class Container:
 
 
 class Runtime:
-    """The containers below a root directory. log: file for errors and warnings in runc's JSON shape, or "".
-
-    The process that makes containers must have one thread, because it is copied to make them.
-    """
+    """The containers below a root directory. log: file for errors and warnings in runc's JSON shape, or ""."""
 
     def __init__(self, root: str = "/run/ocipy", *, log: str = "") -> None:
         self.store = Store(root)
@@ -61,7 +66,19 @@ class Runtime:
 
     def create(self, id: str, **options: Any) -> Container:
         """Makes a container; options are the fields of CreateOptions, `bundle` above all. Raises OcipyError."""
-        create(self.store, id, CreateOptions(**options), Stage(0), self.log)
+        request = marshal.dumps((self.store.root, self.log.path, id, dict(CreateOptions(**options).items())))
+        # Init begins as a copy of the process that makes it, which therefore is not this one.
+        command = [sys.executable or INTERPRETER, "-IS", "-X", "utf8", "-c", _CREATE, _HOME, request.hex()]
+        read, write = os.pipe()
+        with open(read, "rb") as answer:
+            try:
+                subprocess.run([*command, str(write)], pass_fds=[write], check=False)
+            finally:
+                os.close(write)
+            said = answer.read()
+        if said:
+            message, property, hint = marshal.loads(said)
+            raise OcipyError(message, property=property, hint=hint)
         return Container(self, id)
 
     def plan(self, id: str, **options: Any) -> Plan:
@@ -77,3 +94,18 @@ class Runtime:
     def containers(self) -> list[Container]:
         """Gives all containers, by id."""
         return [Container(self, id) for id in self.store.ids()] if self.store.has_root() else []
+
+
+def create_sealed() -> None:
+    """Is the process that makes a container for the library; says what failed, or nothing, and ends."""
+    ensure_sealed()
+    root, log, id, options = marshal.loads(bytes.fromhex(sys.argv[2]))
+    said = b""
+    try:
+        create(Store(root), id, CreateOptions(**options), Log(log, "json"))
+    except OcipyError as error:
+        said = marshal.dumps((error.message, error.property, error.hint))
+    except OSError as error:
+        said = marshal.dumps((describe_os_error(error), "", ""))
+    os.write(int(sys.argv[3]), said)
+    os._exit(0)

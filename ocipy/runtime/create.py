@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from ..cgroup.host import detect
 from ..errors import ConfigError, OcipyError
+from ..linux import os
 from ..plan.compile import Plan, Request, compile_create
 from ..plan.facts import HostFacts
 from ..record import Record
@@ -19,7 +19,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..spec.model import Spec
     from .log import Log
-    from .stage import Stage
 
 
 class CreateOptions(Record):
@@ -31,32 +30,47 @@ class CreateOptions(Record):
     pid_file: str = ""
     no_pivot: bool = False
     no_new_keyring: bool = False
+    preserve_fds: int = 0
 
 
-def create(
-    store: Store, id: str, options: CreateOptions, stage: Stage, log: Log, *, foreground: bool = False
-) -> Creation:
+def create(store: Store, id: str, options: CreateOptions, log: Log, *, foreground: bool = False) -> Creation:
     """Makes a container and gives the finished Creation, whose init waits for start.
 
-    stage: the interpreter that becomes init. foreground: the caller relays a terminal itself, so that no console
-    socket is needed.
+    This process must be sealed (linux/interpreter.py) and have one thread: init begins as a copy of it. foreground:
+    the caller relays a terminal itself, so that no console socket is needed.
     Raises OcipyError; nothing is left of the container then.
     """
-    try:
-        if store.exists(id):
-            raise in_use(id)
-        data, spec = read_config(options.bundle)
-        plan = plan_create(store, id, options, spec, stage.listen_env)
-        _check_terminal(spec, options, foreground)
-        for warning in plan.warnings:
-            log.warning(warning)
-        container = Container(store, _record(id, options, spec))
-    except BaseException:
-        stage.abandon()
-        raise
-    creation = Creation(container, data, plan, stage, log)
+    if store.exists(id):
+        raise in_use(id)
+    preserved, listen_env = _preserved(options.preserve_fds)
+    data, spec = read_config(options.bundle)
+    plan = plan_create(store, id, options, spec, listen_env)
+    _check_terminal(spec, options, foreground)
+    for warning in plan.warnings:
+        log.warning(warning)
+    creation = Creation(Container(store, _record(id, options, spec)), data, plan, preserved, log)
     creation.run()
     return creation
+
+
+def _preserved(extra: int) -> tuple[int, tuple[str, ...]]:
+    """Gives how many descriptors after stderr the program gets, and the variables that announce sockets among them.
+
+    As with runc, passed sockets (LISTEN_FDS) come first; LISTEN_PID is 1 inside.
+    """
+    environment = os.environment()
+    text = environment.get("LISTEN_FDS", "")
+    sockets = int(text) if text.isascii() and text.isdigit() else 0
+    for number in range(3, 3 + sockets + extra):
+        try:
+            os.set_inheritable(number, True)
+        except OSError:
+            raise OcipyError(f"file descriptor {number} is to be preserved but is not open") from None
+    names = environment.get("LISTEN_FDNAMES", "")
+    env = [f"LISTEN_FDS={sockets}", "LISTEN_PID=1"] if sockets else []
+    if sockets and names:
+        env.append(f"LISTEN_FDNAMES={names}")
+    return sockets + extra, tuple(env)
 
 
 def read_config(bundle: str) -> tuple[bytes, Spec]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import _signal
-import os
 import time
 
 from ..errors import OcipyError, describe_error
 from ..init.channel import Closed
+from ..linux import os
 from ..plan.operation import CONTAINER
 from .hooks import run_host_hooks
 from .operations import HANDLERS
@@ -17,27 +17,29 @@ if TYPE_CHECKING:
     import _socket
     from typing import Any
 
+    from ..init.channel import Channel
     from ..plan.compile import Plan
     from ..plan.operation import Operation
     from .log import Log
-    from .stage import Stage
     from .state import Container
 
 
 class Creation:
     """One `create` at work.
 
-    config: the bytes of config.json. console: descriptor of the terminal that init opened, or -1. pidfd: that of init.
+    config: the bytes of config.json. preserved: number of descriptors after stderr that the program gets. console:
+    descriptor of the terminal that init opened, or -1. channel, pidfd: to init, once it is made.
     """
 
-    def __init__(self, container: Container, config: bytes, plan: Plan, stage: Stage, log: Log) -> None:
+    def __init__(self, container: Container, config: bytes, plan: Plan, preserved: int, log: Log) -> None:
         self.container = container
         self.config = config
         self.plan = plan
-        self.stage = stage
+        self.preserved = preserved
         self.log = log
         self.namespaces: list[tuple[int, int]] = []
         self.listener: _socket.socket | None = None
+        self.channel: Channel | None = None
         self.pidfd = -1
         self.console = -1
         self.pid_file = ""
@@ -83,7 +85,8 @@ class Creation:
 
     def _give_turn(self, turn: list[tuple[int, Operation]]) -> None:
         """Lets init run its operations, and waits for it unless these are the last."""
-        self.stage.channel.send(("go",))
+        assert self.channel
+        self.channel.send(("go",))
         if self._is_last(turn):
             return
         kind, *values = self.receive()
@@ -94,18 +97,16 @@ class Creation:
 
     def receive(self) -> tuple[Any, ...]:
         """Gives the next message of init that is not a side remark. Raises OcipyError when init died."""
+        assert self.channel
         while True:
             try:
-                message, descriptors = self.stage.channel.receive()
+                message, descriptors = self.channel.receive()
             except Closed:
                 raise OcipyError(f"the init process died{self._cause_of_death()}") from None
             if message[0] == "warning":
                 self.log.warning(message[1])
             elif message[0] == "console":
                 self.console = descriptors[0]
-            elif message[0] == "pid":
-                self.pidfd = descriptors[0]
-                return tuple(message)
             else:
                 return tuple(message)
 
@@ -129,7 +130,8 @@ class Creation:
     def undo(self) -> None:
         """Takes back all that was done, as far as it was done."""
         record = self.container.record
-        self.stage.abandon()
+        if self.channel:
+            self.channel.close()
         if self.pidfd >= 0 and record["init_process_pid"]:
             try:
                 _signal.pidfd_send_signal(self.pidfd, _signal.SIGKILL)

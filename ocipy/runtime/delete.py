@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import _signal
-import os
 
 from ..cgroup import remove
 from ..cgroup.freezer import thaw
 from ..errors import OcipyError
+from ..linux import os
 from ..linux.proc import open_process, send_signal, wait_ended
 from .hooks import run_host_hooks
 from .kill import kill_all

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import _signal
 import fcntl
-import os
 import select
+
+from ..linux import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

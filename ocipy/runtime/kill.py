@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import _signal
-import os
 
 from ..cgroup.freezer import thaw
 from ..errors import OcipyError
+from ..linux import os
 from ..linux.proc import send_signal
 from .state import Container
 

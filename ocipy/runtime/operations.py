@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from ..cgroup import create as cgroup_create
 from ..cgroup import join, write
 from ..errors import OcipyError
+from ..init.birth import Birth, make_init, open_proc
+from ..init.channel import make_pair
+from ..init.context import Init
+from ..linux import os
 from ..linux.proc import start_time
 from ..plan.namespaces import KINDS
 from ..plan.operation import CONTAINER
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..cgroup.device_program import Rule
+    from ..init.birth import Turn
     from .creation import Creation
 
 _TIOCGPTN = 0x80045430  # ioctl_tty(2)
@@ -71,53 +75,32 @@ def create_init(
     creation: Creation, property: str, new: tuple[str, ...], joined: tuple[str, ...],
     offsets: tuple[tuple[str, int, int], ...],
 ) -> None:  # fmt: skip
-    """Sends the container's part of the plan to the sealed interpreter, which makes init of it."""
-    named = _descriptors(creation)
-    passed = [number for numbers in named.values() for number in numbers]
+    """Makes the init process, which has the container's part of the plan from its birth."""
     flags = 0
     for kind in new:
         # init makes the cgroup namespace once it is in its cgroup, and a time namespace with offsets is made before.
         if kind != "cgroup" and not (kind == "time" and offsets):
             flags |= KINDS[kind]
-    request = {
-        "bundle": creation.container.record["bundle"],
-        "flags": flags,
-        "joined": [kind for kind, _descriptor in creation.namespaces],
-        "offsets": offsets,
-        "descriptors": [(name, len(numbers)) for name, numbers in named.items()],
-        "hook_state": jsontext.encode(creation.container.hook_state(CREATED, with_pid=False)),
-        "segments": [
-            [(index, operation.wire()) for index, operation in turn]
-            for turn in creation.turns
-            if turn[0][1].side == CONTAINER
-        ],
-    }
-    creation.stage.channel.send(request, passed)
-    kind, *values = creation.receive()
-    if kind == "error":
-        creation.raise_failure(*values)
-    for number in passed:
-        os.close(number)
-    # Once the interpreter has ended, its memory is init's alone: what init writes to is not copied, and so not charged
-    # to the container.
-    creation.stage.reap()
-    record = creation.container.record
-    record["init_process_pid"] = values[0]
-    record["init_process_start"] = start_time(values[0]) or 0
-    creation.container.store.save(creation.container.id, record)
-
-
-def _descriptors(creation: Creation) -> dict[str, list[int]]:
-    """Gives what init needs of the host, by purpose (see init/context.py)."""
-    named = {"namespaces": [descriptor for _kind, descriptor in creation.namespaces]}
-    if creation.listener:
-        named["start"] = [creation.listener.detach()]
     cgroups = dict(creation.plan.cgroups)
-    if "" in cgroups:
-        named["into_cgroup"] = [join.open_directory(cgroups[""])]
+    into = join.open_directory(cgroups[""]) if "" in cgroups else -1
+    creation.channel, end = make_pair()
+    init = Init(end, open_proc(), creation.container.record["bundle"], creation.preserved)
+    init.hook_state = jsontext.encode(creation.container.hook_state(CREATED, with_pid=False))
+    if creation.listener:
+        init.descriptors["start"] = [creation.listener.detach()]
     if any(cgroups):
-        named["cgroup"] = join.open_join(cgroups)
-    return named
+        init.descriptors["cgroup"] = join.open_join(cgroups)
+    turns: list[Turn] = [turn for turn in creation.turns if turn[0][1].side == CONTAINER]
+    pid, creation.pidfd = make_init(Birth(flags, creation.namespaces, offsets, into), init, turns, creation.channel)
+    # What init has, this process has no use for.
+    init.close()
+    for descriptor in (into, *(descriptor for _kind, descriptor in creation.namespaces)):
+        if descriptor >= 0:
+            os.close(descriptor)
+    record = creation.container.record
+    record["init_process_pid"] = pid
+    record["init_process_start"] = start_time(pid) or 0
+    creation.container.store.save(creation.container.id, record)
 
 
 def verify_cgroup(creation: Creation, property: str) -> None:

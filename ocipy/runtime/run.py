@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from ..linux import os
 from .create import CreateOptions, create
 from .delete import destroy
 from .start import start
@@ -12,19 +11,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .creation import Creation
     from .log import Log
-    from .stage import Stage
     from .store import Store
 
 
 def run(
-    store: Store, id: str, options: CreateOptions, stage: Stage, log: Log, *, detach: bool = False, keep: bool = False
+    store: Store, id: str, options: CreateOptions, log: Log, *, detach: bool = False, keep: bool = False
 ) -> int:
     """Runs a container and gives the exit code: 0 when detached, else the program's, 128+N when signal N ended it.
 
-    stage: as `create` takes it. keep: leave the container's state when it ends.
+    keep: leave the container's state when it ends.
     Raises OcipyError; nothing is left of the container then.
     """
-    creation = create(store, id, options, stage, log, foreground=not detach)
+    creation = create(store, id, options, log, foreground=not detach)
     try:
         status = _start(creation, log) if detach else _attend(creation, log)
     except BaseException:

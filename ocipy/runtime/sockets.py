@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import _socket
-import os
+
+from ..linux import os
 
 TYPE_CHECKING = False
 

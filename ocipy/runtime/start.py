@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from ..errors import OcipyError
 from ..init.channel import Channel, Closed
+from ..linux import os
 from . import sockets
 from .hooks import run_host_hooks
 from .state import CREATED, STOPPED, Container

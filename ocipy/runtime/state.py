@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from ..cgroup.freezer import freezer_state
+from ..linux import os
 from ..linux.proc import open_process, start_time
 from .store import START, Store
 

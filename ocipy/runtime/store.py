@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import stat
 
 from ..errors import OcipyError
+from ..linux import os
 from ..spec import jsontext
 
 TYPE_CHECKING = False

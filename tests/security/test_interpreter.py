@@ -6,6 +6,7 @@ import hashlib
 import marshal
 import os
 import shutil
+import subprocess
 import sys
 import sysconfig
 from importlib.util import MAGIC_NUMBER
@@ -42,7 +43,7 @@ def interpreter(scratch, monkeypatch):
     copy = scratch / "python"
     shutil.copy(os.path.realpath("/usr/bin/python3"), copy)
     runner = scratch / "runner"
-    runner.write_text(f'#!/bin/sh\nexec {copy} -IS {LAUNCHER} "$@"\n')
+    runner.write_text(f'#!/bin/sh\nexec {copy} -IS {PACKAGE}/__main__.py "$@"\n')
     runner.chmod(0o755)
     monkeypatch.setenv("OCIPY_RUNTIME", str(runner))
     before = hashlib.sha256(copy.read_bytes()).digest()
@@ -77,6 +78,41 @@ def test_sec_youki_343_sealed_without_any_trick_of_the_image(ocipy, bundle):
     box = ocipy.create(bundle, "true")
     assert os.path.samefile(f"/proc/{box.pid}/exe", "/usr/bin/python3")
     assert os.statvfs(f"/proc/{box.pid}/exe").f_flag & os.ST_RDONLY
+
+
+KEPT = f"/run/ocipy.{sys.implementation.cache_tag}"
+
+
+def in_own_mounts(bundle, prepare, check):
+    """Runs a container where nothing is kept and `prepare` has been run; gives what `check` says there after it."""
+    bundle.args("true").write()
+    script = f"""set -e
+    mount --make-rprivate /
+    umount -l {KEPT} || true
+    {prepare}
+    {LAUNCHER} --root {bundle.path}/state run -b {bundle.path} ocipy-test-sealed
+    {check}"""
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_sec_2019_5736_first_container_keeps_a_sealed_interpreter_for_the_next(ocipy, bundle):
+    """Read-only, and no gate to more rights: it stays on the host until somebody unmounts it."""
+    said = in_own_mounts(bundle, "", f"findmnt -no OPTIONS {KEPT}")
+    assert {"ro", "nosuid", "nodev"} <= set(said.strip().split(","))
+    box = ocipy.create(bundle, "true")
+    assert os.readlink(f"/proc/{box.pid}/exe") == KEPT
+
+
+def test_sec_2019_5736_another_file_in_the_place_of_the_kept_interpreter_is_not_run(bundle):
+    """As after an update of Python; what is found there is replaced."""
+    said = in_own_mounts(bundle, f"touch {KEPT}; mount --bind /bin/false {KEPT}", f"stat -c %i {KEPT}")
+    assert int(said) == os.stat("/usr/bin/python3").st_ino
+
+
+def test_sec_2019_5736_sealed_where_nothing_can_be_kept(bundle):
+    in_own_mounts(bundle, "mount -t tmpfs -o ro none /run", f"! mountpoint -q {KEPT}")
 
 
 # --- frozen

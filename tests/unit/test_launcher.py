@@ -27,7 +27,9 @@ def write(path, text):
 
 def make_package(directory, main=MAIN):
     write(f"{directory}/ocipy/__init__.py", "")
-    shutil.copy(f"{CHECKOUT}/ocipy/archive.py", f"{directory}/ocipy/archive.py")
+    for name in ("__main__.py", "archive.py", "linux/__init__.py", "linux/os.py", "linux/path.py"):
+        os.makedirs(f"{directory}/ocipy/linux", exist_ok=True)
+        shutil.copy(f"{CHECKOUT}/ocipy/{name}", f"{directory}/ocipy/{name}")
     write(f"{directory}/ocipy/cli/__init__.py", "")
     write(f"{directory}/ocipy/cli/main.py", main)
     return f"{directory}/ocipy/cli/main.py"
@@ -91,7 +93,7 @@ def test_missing_package_is_one_line_on_stderr(tmp_path):
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr == (
-        f"ocipy: no package ocipy: {launcher} is in no checkout and nothing is installed in {tmp_path}/lib\n"
+        f"ocipy: no package ocipy: {launcher} is in no checkout and nothing is installed in {tmp_path}/bin/../lib\n"
     )
 
 
@@ -130,36 +132,37 @@ def test_neighbours_of_the_package_cannot_replace_the_standard_library(tmp_path)
     assert "site-packages" not in path
 
 
-def test_start_imports_os_and_nothing_else(tmp_path):
+def test_start_imports_nothing_but_its_own(tmp_path):
     make_package(tmp_path)
     bare = subprocess.check_output(["/usr/bin/python3", "-IS", "-c", "import os, sys; print(*sys.modules)"], text=True)
     *_, modules = launch(make_launcher(tmp_path / "ocipy/bin"))
     assert set(modules) - set(bare.split()) == {
-        "__future__", "gc", "ocipy", "ocipy.archive", "ocipy.cli", "ocipy.cli.main",
+        "__future__", "gc", "ocipy", "ocipy.archive", "ocipy.cli", "ocipy.cli.main", "ocipy.linux", "ocipy.linux.os",
+        "ocipy.linux.path",
     }
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "0<&- 1>&- 2>&-", "2>&-"])
-def test_closed_standard_descriptors_lead_to_dev_null(tmp_path, closed):
+def test_closed_standard_descriptors_lead_to_dev_null(closed):
     """Else the next file that is opened would get the number, and what is printed would land in it."""
-    make_package(tmp_path, """
-import os
-def main(words):
-    null = os.stat("/dev/null")
-    for descriptor in map(int, words):
-        assert os.path.sameopenfile(descriptor, os.open("/dev/null", os.O_RDONLY))
-        assert os.get_inheritable(descriptor)
-    os._exit(7)
-""")
-    launcher = make_launcher(tmp_path / "ocipy/bin")
+    code = f"""
+import os, sys
+sys.path.append({CHECKOUT!r})
+from ocipy.cli.main import open_closed
+open_closed()
+for descriptor in map(int, sys.argv[1:]):
+    assert os.path.samefile(descriptor, "/dev/null")
+    assert os.get_inheritable(descriptor)
+os._exit(7)
+"""
     words = [word[0] for word in closed.split()]
-    assert subprocess.run(["sh", "-c", f'exec "$0" "$@" {closed}', launcher, *words]).returncode == 7
+    command = ["sh", "-c", f'exec "$0" -IS -c "$@" {closed}', "/usr/bin/python3", code, *words]
+    assert subprocess.run(command).returncode == 7
 
 
 def test_module_run_starts_isolated(tmp_path):
     """`python3 -m ocipy`: the same process as bin/ocipy, also where the working directory holds planted modules."""
     main = make_package(tmp_path, MAIN.replace("def main", "import json, ctypes\ndef main"))
-    shutil.copy(f"{CHECKOUT}/ocipy/__main__.py", tmp_path / "ocipy")
     for name in ("json", "ctypes/__init__"):
         write(f"{tmp_path}/{name}.py", "import posix; posix._exit(66)\n")
     place, words, path, modules = launch("/usr/bin/python3", "-m", "ocipy", "a", "b", cwd=tmp_path)
@@ -168,10 +171,11 @@ def test_module_run_starts_isolated(tmp_path):
     assert "site" not in modules
 
 
-def test_launcher_is_executable_and_starts_isolated():
+def test_launcher_is_executable_and_starts_isolated(tmp_path):
     assert os.access(LAUNCHER, os.X_OK)
-    with open(LAUNCHER) as file:
-        assert file.readline() == "#!/usr/bin/python3 -IS\n"
+    make_package(tmp_path, "import sys\ndef main(words):\n    sys.exit(str(sys.flags))\n")
+    said = subprocess.run([make_launcher(tmp_path / "ocipy/bin")], capture_output=True, text=True).stderr
+    assert "isolated=1" in said and "no_site=1" in said and "utf8_mode=1" in said
 
 
 def test_enable_reaches_installed_packages_after_the_standard_library(tmp_path):

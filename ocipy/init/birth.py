@@ -1,0 +1,159 @@
+"""Makes the init process, which runs the container's operations one after another.
+
+The command (P) makes init (I) as a copy of itself, with clone3 and in all new namespaces at once. A namespace that is
+given by path has to be joined before that, and joining cannot be taken back: then a process between the two (J)
+joins, makes I as P's child (CLONE_PARENT) and ends.
+"""
+
+from __future__ import annotations
+
+import _signal
+import sys
+import time
+
+from ..errors import OcipyError, describe_error
+from ..linux import os, process
+from ..linux.mount import AT_FDCWD, PROC_SUPER_MAGIC, file_system_magic
+from ..linux.openat2 import openat2
+from . import console, devices, hooks, identity, masks, mounts, program, root, settings, users
+from .channel import Closed
+from .context import Init
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..plan.operation import Operation
+    from .channel import Channel
+
+    # The operations of one turn, each with its place in the plan.
+    Turn = Sequence[tuple[int, Operation]]
+
+HANDLERS: dict[str, Callable[..., None]] = {}
+for _room in (settings, root, mounts, devices, console, masks, users, identity, program, hooks):
+    HANDLERS.update(_room.HANDLERS)
+
+
+class Birth:
+    """What init is made from.
+
+    flags: CLONE_NEW* of the new namespaces. joined: kind and descriptor of those to join. offsets: clock, seconds and
+    nanoseconds of a new time namespace. cgroup: descriptor of the v2 cgroup it is born in, or -1.
+    """
+
+    __slots__ = ("cgroup", "flags", "joined", "offsets")
+
+    def __init__(
+        self, flags: int, joined: list[tuple[int, int]], offsets: tuple[tuple[str, int, int], ...], cgroup: int
+    ) -> None:
+        self.flags = flags
+        self.joined = joined
+        self.offsets = offsets
+        self.cgroup = cgroup
+
+
+def open_proc() -> int:
+    """Gives an O_PATH descriptor of the host's /proc. Raises OcipyError when that is no proc file system."""
+    proc = openat2(AT_FDCWD, "/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, 0, 0)
+    if file_system_magic(proc) != PROC_SUPER_MAGIC:
+        raise OcipyError("/proc of the host is not a proc file system")
+    return proc
+
+
+def make_init(birth: Birth, init: Init, turns: list[Turn], channel: Channel) -> tuple[int, int]:
+    """Makes the init process, which then waits for the first of its turns, and gives (pid, pidfd).
+
+    channel: P's end. Raises OSError, OcipyError.
+    """
+    # First of all: from the first setns on, a process in the container might look at this one (CVE-2016-9962).
+    process.prctl(process.PR_SET_DUMPABLE, 0)
+    if birth.joined or birth.offsets:
+        return _make_through_another(birth, init, turns, channel)
+    pid, pidfd = process.clone3(birth.flags, exit_signal=_signal.SIGCHLD, cgroup=birth.cgroup)
+    if pid == 0:
+        _live(birth, init, turns)
+    return pid, pidfd
+
+
+def _make_through_another(birth: Birth, init: Init, turns: list[Turn], channel: Channel) -> tuple[int, int]:
+    between = os.fork()
+    if between == 0:
+        _join_and_make(birth, init, turns)
+    (kind, *values), descriptors = channel.receive()
+    os.waitpid(between, 0)
+    if kind == "error":
+        _index, _whole, message, property, hint = values
+        raise OcipyError(message, property=property or "linux.namespaces", hint=hint)
+    return values[0], descriptors[0]
+
+
+def _join_and_make(birth: Birth, init: Init, turns: list[Turn]) -> None:
+    try:
+        _join([pair for pair in birth.joined if pair[0] != process.CLONE_NEWCGROUP])
+        if birth.offsets:
+            # The offsets of a time namespace can be written only before its first process: time_namespaces(7).
+            process.unshare(process.CLONE_NEWTIME)
+            for clock, seconds, nanoseconds in birth.offsets:
+                init.write_proc("self/timens_offsets", f"{clock} {seconds} {nanoseconds}")
+        pid, pidfd = process.clone3(birth.flags | process.CLONE_PARENT, cgroup=birth.cgroup)
+        if pid == 0:
+            _live(birth, init, turns)
+        init.channel.send(("pid", pid), [pidfd])
+        os._exit(0)
+    except BaseException as error:
+        _report(init.channel, -1, error)
+
+
+def _live(birth: Birth, init: Init, turns: list[Turn]) -> None:
+    """Is the init process; never returns."""
+    try:
+        # Only now: from inside another cgroup namespace the kernel finds no cgroup that is not below its root.
+        _join([pair for pair in birth.joined if pair[0] == process.CLONE_NEWCGROUP])
+        init.close_foreign()
+        os.setsid()
+        _freeze()
+    except BaseException as error:
+        _report(init.channel, -1, error)
+    _walk(init, turns)
+
+
+def _join(namespaces: list[tuple[int, int]]) -> None:
+    for kind, descriptor in namespaces:
+        process.setns(descriptor, kind)
+
+
+def _freeze() -> None:
+    """Takes away the means to load code: a module planted in the image would run with the host's rights."""
+    sys.path.clear()
+    sys.meta_path.clear()
+    sys.path_hooks.clear()
+    sys.path_importer_cache.clear()
+
+
+def _walk(init: Init, turns: list[Turn]) -> None:
+    """Runs the operations, a part of them at each turn that P gives; the end of a part gives the turn back."""
+    index = -1
+    try:
+        for turn in turns:
+            init.channel.receive()
+            times = []
+            for index, operation in turn:  # noqa: B007 (index tells the failed operation)
+                kind, *fields = operation.wire()
+                begun = time.perf_counter()
+                HANDLERS[kind](init, *fields)
+                times.append(time.perf_counter() - begun)
+            init.channel.send(("done", times))
+    except Closed:
+        os._exit(1)
+    except BaseException as error:
+        _report(init.channel, index, error)
+    os._exit(1)
+
+
+def _report(channel: Channel, index: int, error: BaseException) -> None:
+    """Sends what failed to whoever waits, and ends. No traceback: it would open source files by path."""
+    try:
+        channel.send(("error", index, *describe_error(error)))
+    finally:
+        # Whatever else happens: nobody may be listening, or a second signal arrive.
+        os._exit(1)
