@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def kept_interpreter():
-    """The first container since boot leaves a mount for the next ones (linux/interpreter.py); the tests take it away."""
+    """The first container since boot leaves a mount for those to come (linux/interpreter.py): not after the tests."""
     before = set(glob("/run/ocipy.*"))
     yield
     for path in set(glob("/run/ocipy.*")) - before:

@@ -38,18 +38,21 @@ class Birth:
     """What init is made from.
 
     flags: CLONE_NEW* of the new namespaces. joined: kind and descriptor of those to join. offsets: clock, seconds and
-    nanoseconds of a new time namespace. cgroup: descriptor of the v2 cgroup it is born in, or -1.
+    nanoseconds of a new time namespace. cgroup: descriptor of the v2 cgroup it is born in, or -1. own_memory: it gets
+    copies of all that it may write before these would be charged to the container.
     """
 
-    __slots__ = ("cgroup", "flags", "joined", "offsets")
+    __slots__ = ("cgroup", "flags", "joined", "offsets", "own_memory")
 
     def __init__(
-        self, flags: int, joined: list[tuple[int, int]], offsets: tuple[tuple[str, int, int], ...], cgroup: int
-    ) -> None:
+        self, flags: int, joined: list[tuple[int, int]], offsets: tuple[tuple[str, int, int], ...], cgroup: int,
+        own_memory: bool,
+    ) -> None:  # fmt: skip
         self.flags = flags
         self.joined = joined
         self.offsets = offsets
         self.cgroup = cgroup
+        self.own_memory = own_memory
 
 
 def open_proc() -> int:
@@ -67,7 +70,7 @@ def make_init(birth: Birth, init: Init, turns: list[Turn], channel: Channel) -> 
     """
     # First of all: from the first setns on, a process in the container might look at this one (CVE-2016-9962).
     process.prctl(process.PR_SET_DUMPABLE, 0)
-    if birth.joined or birth.offsets:
+    if birth.joined or birth.offsets or (birth.own_memory and birth.cgroup >= 0):
         return _make_through_another(birth, init, turns, channel)
     pid, pidfd = process.clone3(birth.flags, exit_signal=_signal.SIGCHLD, cgroup=birth.cgroup)
     if pid == 0:
@@ -95,6 +98,9 @@ def _join_and_make(birth: Birth, init: Init, turns: list[Turn]) -> None:
             process.unshare(process.CLONE_NEWTIME)
             for clock, seconds, nanoseconds in birth.offsets:
                 init.write_proc("self/timens_offsets", f"{clock} {seconds} {nanoseconds}")
+        if birth.own_memory and birth.cgroup >= 0:
+            # Init is born in the cgroup, and inherits this process's memory as its own when this process ends.
+            init.own_memory()
         pid, pidfd = process.clone3(birth.flags | process.CLONE_PARENT, cgroup=birth.cgroup)
         if pid == 0:
             _live(birth, init, turns)
@@ -110,6 +116,8 @@ def _live(birth: Birth, init: Init, turns: list[Turn]) -> None:
         # Only now: from inside another cgroup namespace the kernel finds no cgroup that is not below its root.
         _join([pair for pair in birth.joined if pair[0] == process.CLONE_NEWCGROUP])
         init.close_foreign()
+        if birth.own_memory and birth.cgroup < 0:
+            init.own_memory()
         os.setsid()
         _freeze()
     except BaseException as error:

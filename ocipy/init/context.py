@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..linux import os
+from ..linux.memory import make_own
 from ..linux.openat2 import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV, openat2
 from ..linux.process import close_others
 
@@ -89,6 +90,12 @@ class Init:
             return os.read(descriptor, 1 << 16).decode()
         finally:
             os.close(descriptor)
+
+    def own_memory(self) -> None:
+        """Separates this process's memory from that of the command, before it is charged to the container."""
+        descriptor = openat2(self.proc, "self/maps", os.O_RDONLY, 0, _WITHIN)
+        with open(descriptor, "rb", 0) as file:
+            make_own(file.read())
 
     def environment(self, env: tuple[str, ...]) -> dict[str, str]:
         """Gives the program's environment; HOME is added when the config has none."""

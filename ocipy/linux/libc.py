@@ -24,6 +24,7 @@ _NUMBERS = {
     "capset": (126, 91),
     "fstatfs": (138, 44),
     "pivot_root": (155, 41),
+    "madvise": (28, 233),
     "mount": (165, 40),
     "umount2": (166, 39),
     "sethostname": (170, 161),

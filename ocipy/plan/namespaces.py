@@ -21,6 +21,7 @@ KINDS = {
     "cgroup": kernel.CLONE_NEWCGROUP,
     "time": kernel.CLONE_NEWTIME,
 }
+_MEMORY_OF_INIT = 16 << 20  # bytes, more than twice what it was seen to use
 _IPC_SYSCTLS = ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax",
                 "kernel.shmmni", "kernel.shm_rmid_forced")  # fmt: skip
 
@@ -41,12 +42,16 @@ class OpenNamespace(Operation):
 
 
 class CreateInit(Operation):
-    """Make the init process. new, joined: namespace types. offsets: clock, seconds, nanoseconds."""
+    """Make the init process. new, joined: namespace types. offsets: clock, seconds, nanoseconds.
+
+    ownMemory: init shares no memory with the command, because a copy could be too much for the container's limit.
+    """
 
     side: ClassVar[str] = HOST
     new: tuple[str, ...]
     joined: tuple[str, ...]
     offsets: tuple[tuple[str, int, int], ...]
+    ownMemory: bool
 
     def describe(self) -> str:
         text = f"make the init process in new namespaces: {', '.join(self.new) or 'none'}"
@@ -54,7 +59,7 @@ class CreateInit(Operation):
             text += f"; joining: {', '.join(self.joined)}"
         for clock, seconds, nanoseconds in self.offsets:
             text += f"; clock {clock} offset {seconds} s {nanoseconds} ns"
-        return text
+        return text + ("; its memory apart from ours" if self.ownMemory else "")
 
 
 class JoinCgroup(Operation):
@@ -119,8 +124,22 @@ def compile_namespaces(spec: Spec) -> tuple[list[Operation], Operation]:
         new=tuple(namespace.type for namespace in spec.linux.namespaces if not namespace.path),
         joined=tuple(namespace.type for namespace in spec.linux.namespaces if namespace.path),
         offsets=tuple((offset.clock, offset.secs, offset.nanosecs) for offset in spec.linux.timeOffsets),
+        ownMemory=_is_tight(spec),
     )
     return opened, create
+
+
+def _is_tight(spec: Spec) -> bool:
+    """Tells whether the container may have less memory than init could write to before the program begins."""
+    resources = spec.linux.resources
+    if resources is None:
+        return False
+    unified = dict(resources.unified)
+    texts = [unified.get(name, "") for name in ("memory.max", "memory.high")]
+    limits = [int(text) for text in texts if text.isascii() and text.isdigit()]
+    if resources.memory and resources.memory.limit is not None:
+        limits.append(resources.memory.limit)
+    return any(0 <= limit < _MEMORY_OF_INIT for limit in limits)
 
 
 def compile_settings(spec: Spec, problems: list[tuple[str, str]]) -> tuple[list[Operation], list[Operation]]:

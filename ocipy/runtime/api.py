@@ -66,7 +66,7 @@ class Runtime:
 
     def create(self, id: str, **options: Any) -> Container:
         """Makes a container; options are the fields of CreateOptions, `bundle` above all. Raises OcipyError."""
-        request = marshal.dumps((self.store.root, self.log.path, id, dict(CreateOptions(**options).items())))
+        request = marshal.dumps((str(self.store.root), str(self.log.path), id, dict(CreateOptions(**options).items())))
         # Init begins as a copy of the process that makes it, which therefore is not this one.
         command = [sys.executable or INTERPRETER, "-IS", "-X", "utf8", "-c", _CREATE, _HOME, request.hex()]
         read, write = os.pipe()

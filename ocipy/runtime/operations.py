@@ -73,7 +73,7 @@ def listen_for_start(creation: Creation, property: str) -> None:
 
 def create_init(
     creation: Creation, property: str, new: tuple[str, ...], joined: tuple[str, ...],
-    offsets: tuple[tuple[str, int, int], ...],
+    offsets: tuple[tuple[str, int, int], ...], own_memory: bool,
 ) -> None:  # fmt: skip
     """Makes the init process, which has the container's part of the plan from its birth."""
     flags = 0
@@ -91,7 +91,8 @@ def create_init(
     if any(cgroups):
         init.descriptors["cgroup"] = join.open_join(cgroups)
     turns: list[Turn] = [turn for turn in creation.turns if turn[0][1].side == CONTAINER]
-    pid, creation.pidfd = make_init(Birth(flags, creation.namespaces, offsets, into), init, turns, creation.channel)
+    born = Birth(flags, creation.namespaces, offsets, into, own_memory)
+    pid, creation.pidfd = make_init(born, init, turns, creation.channel)
     # What init has, this process has no use for.
     init.close()
     for descriptor in (into, *(descriptor for _kind, descriptor in creation.namespaces)):

@@ -98,6 +98,8 @@ def test_kill_all_reaches_every_process(ocipy, bundle):
     box = ocipy.start(bundle, "sh", "-c", "trap : TERM; sleep 1000 & sleep 1000 & echo ready; while :; do wait; done")
     host.wait_for(lambda: len(host.processes_of(box.id)) == 3, "three processes")
     others = set(host.processes_of(box.id)) - {box.pid}
+    # Until then they are copies of the shell, trap and all.
+    host.wait_for(lambda: all(host.status(pid)["Name"] == "sleep" for pid in others), "the programs")
     box.kill("--all", "TERM").ok()
     for pid in others:
         host.wait_for(lambda pid=pid: host.exited(pid), f"the end of {pid}")

@@ -141,3 +141,17 @@ def test_every_operation_describes_itself_in_one_line_and_crosses_as_plain_data(
         assert operation.describe()
         assert "\n" not in operation.describe()
         assert marshal.loads(marshal.dumps(operation.wire())) == operation.wire()
+
+
+@pytest.mark.parametrize(("resources", "own"), [
+    ({}, False),
+    ({"memory": {"limit": 64 << 20}}, False),
+    ({"memory": {"limit": -1}}, False),
+    ({"memory": {"limit": 512 << 10}}, True),
+    ({"unified": {"memory.max": "1048576"}}, True),
+    ({"unified": {"memory.max": "max"}}, False),
+])
+def test_init_has_memory_of_its_own_where_the_limit_is_low(resources, own):
+    """Copies of the command's memory would be charged to the container, and kill it."""
+    made = plan(lambda config: config["linux"].update(resources=resources), cgroup=V2)
+    assert find(made, "CreateInit")[0].ownMemory is own
