@@ -92,7 +92,10 @@ def _make_through_another(birth: Birth, init: Init, turns: list[Turn], channel: 
 
 def _join_and_make(birth: Birth, init: Init, turns: list[Turn]) -> None:
     try:
-        _join([pair for pair in birth.joined if pair[0] != process.CLONE_NEWCGROUP])
+        # The host's root may join any namespace, root of the user namespace only those that belong to it.
+        late = (process.CLONE_NEWCGROUP, process.CLONE_NEWUSER)
+        _join([pair for pair in birth.joined if pair[0] not in late])
+        _join([pair for pair in birth.joined if pair[0] == process.CLONE_NEWUSER])
         if birth.offsets:
             # The offsets of a time namespace can be written only before its first process: time_namespaces(7).
             process.unshare(process.CLONE_NEWTIME)

@@ -18,8 +18,23 @@ def new_session_keyring(init: Init, property: str, name: str) -> None:
         init.warn(f"session keyring {name}: {error.strerror}")
 
 
-def set_oom_score(init: Init, property: str, value: int) -> None:
-    init.write_proc("self/oom_score_adj", str(value))
+def enter_user_namespace(init: Init, property: str, uid: int, gid: int) -> None:
+    # What the creator of a user namespace is on the host has no name in it, and can make no file.
+    _set_groups(())
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    process.prctl(process.PR_SET_DUMPABLE, 0)
+
+
+def _set_groups(groups: tuple[int, ...]) -> None:
+    try:
+        os.setgroups(groups)
+    except PermissionError:
+        # Denied for good in a user namespace that somebody without privileges made: user_namespaces(7).
+        if groups:
+            raise OcipyError(
+                "setgroups is denied in the user namespace (EPERM)", property="process.user.additionalGids"
+            ) from None
 
 
 def reset_cpu_affinity(init: Init, property: str) -> None:
@@ -42,12 +57,6 @@ def set_personality(init: Init, property: str, domain: int) -> None:
     process.set_personality(domain)
 
 
-def raise_rlimit(init: Init, property: str, type: str, hard: int) -> None:
-    soft, present = process.get_rlimit(type)
-    if hard > present:
-        process.set_rlimit(type, soft, hard)
-
-
 def set_rlimit(init: Init, property: str, type: str, soft: int, hard: int) -> None:
     process.set_rlimit(type, soft, hard)
 
@@ -59,7 +68,7 @@ def set_user(
         if not bounding >> number & 1:
             capability.drop_bounding(number)
     _own_standard_streams(uid)
-    os.setgroups(groups)
+    _set_groups(groups)
     os.setresgid(gid, gid, gid)
     process.prctl(process.PR_SET_KEEPCAPS, 1)
     os.setresuid(uid, uid, uid)
@@ -109,12 +118,11 @@ def set_no_new_privileges(init: Init, property: str) -> None:
 
 HANDLERS = {
     "NewSessionKeyring": new_session_keyring,
-    "SetOOMScore": set_oom_score,
     "ResetCPUAffinity": reset_cpu_affinity,
     "SetScheduler": set_scheduler,
     "SetIOPriority": set_io_priority,
     "SetPersonality": set_personality,
-    "RaiseRlimit": raise_rlimit,
+    "EnterUserNamespace": enter_user_namespace,
     "SetRlimit": set_rlimit,
     "SetUser": set_user,
     "SetCapabilities": set_capabilities,

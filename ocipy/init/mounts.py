@@ -23,6 +23,7 @@ from ..linux.mount import (
     MOUNT_ATTR_NOSYMFOLLOW,
     MOUNT_ATTR_RDONLY,
     MOUNT_ATTR_STRICTATIME,
+    MQUEUE_MAGIC,
     MS_DIRSYNC,
     MS_I_VERSION,
     MS_LAZYTIME,
@@ -288,9 +289,11 @@ def _detached(type: str, source: str, data: _Data, superblock: tuple[str, ...], 
         finally:
             os.close(context)
     except OSError as error:
-        # Only who owns the network namespace may mount a sysfs; the host's is the same one then.
+        # Only who owns the network or ipc namespace may mount these; the host's is the same one then.
         if type == "sysfs" and error.errno == EPERM:
             return _host_sysfs(attributes)
+        if type == "mqueue" and error.errno == EPERM and _is_mqueue("/dev/mqueue"):
+            return _host_mqueue(attributes)
         error.filename = type if error.filename in (None, type) else f"{type} {error.filename}"
         raise
 
@@ -309,6 +312,23 @@ def _host_sysfs(attributes: int) -> int:
     mount_setattr(tree, set=safe, recursive=True, object="/sys")
     if attributes & ~safe:
         mount_setattr(tree, set=attributes, object="/sys")
+    return tree
+
+
+def _is_mqueue(path: str) -> bool:
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return file_system_magic(descriptor) == MQUEUE_MAGIC
+    finally:
+        os.close(descriptor)
+
+
+def _host_mqueue(attributes: int) -> int:
+    tree = clone_tree(AT_FDCWD, "/dev/mqueue")
+    mount_setattr(tree, set=attributes, object="/dev/mqueue")
     return tree
 
 

@@ -59,6 +59,7 @@ MS_LAZYTIME = 1 << 25
 MNT_DETACH = 0x2
 
 DEVPTS_SUPER_MAGIC = 0x1CD1
+MQUEUE_MAGIC = 0x19800202
 PROC_SUPER_MAGIC = 0x9FA0
 
 # Larger than struct statfs on every architecture; one for all calls, since making a buffer makes a type.

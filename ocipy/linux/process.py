@@ -95,9 +95,9 @@ def close_others(keep: set[int]) -> None:
         first = descriptor + 1
 
 
-def set_rlimit(name: str, soft: int, hard: int) -> None:
-    """Sets a limit of this process by prlimit(2); values are 64 bits wide. Raises OSError."""
-    syscall("prlimit64", 0, RLIMITS.index(name), struct.pack("<QQ", soft, hard), 0, object=name)
+def set_rlimit(name: str, soft: int, hard: int, *, pid: int = 0) -> None:
+    """Sets a limit of this or another process by prlimit(2); values are 64 bits wide. Raises OSError."""
+    syscall("prlimit64", pid, RLIMITS.index(name), struct.pack("<QQ", soft, hard), 0, object=name)
 
 
 def reset_signals() -> None:
@@ -113,10 +113,10 @@ def reset_signals() -> None:
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
-def get_rlimit(name: str) -> tuple[int, int]:
-    """Gives the soft and the hard limit of this process, prlimit(2). Raises OSError."""
+def get_rlimit(name: str, *, pid: int = 0) -> tuple[int, int]:
+    """Gives the soft and the hard limit of this or another process, prlimit(2). Raises OSError."""
     limits = buffer(16)
-    syscall("prlimit64", 0, RLIMITS.index(name), 0, limits, object=name)
+    syscall("prlimit64", pid, RLIMITS.index(name), 0, limits, object=name)
     soft, hard = struct.unpack("<QQ", limits.raw)
     return soft, hard
 

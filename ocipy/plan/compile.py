@@ -24,9 +24,11 @@ from .process import (
     SetPersonality,
     compile_before_root,
     compile_identity,
+    compile_limits,
     compile_rlimits,
 )
 from .rootfs import compile_rootfs
+from .users import compile_users
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     if spec.root is None:
         problems.append(("root", "is required"))
     settings, sysctls = compile_settings(spec, problems)
+    mappings, enter = compile_users(spec, problems, warnings)
     cgroup: list[Operation] = []
     cgroups: tuple[tuple[str, str], ...] = ()
     before: list[Operation] = []
@@ -93,9 +96,14 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         *cgroup,
         ListenForStart(property=""),
         create_init,
+        *mappings,
+        *(compile_limits(spec.process) if spec.process else ()),
         *_membership(spec, facts, cgroups),
         *settings,
-        *before,
+        # The first opens the root, which may lie where only the host's root can go.
+        *before[:1],
+        *enter,
+        *before[1:],
         *(compile_before_root(spec.process) if spec.process else ()),
         *compile_hooks(spec, "prestart"),
         *compile_hooks(spec, "createRuntime"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ..linux import process as kernel
 from ..linux.capability import NAMES
-from .operation import Operation
+from .operation import HOST, Operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from ..spec.model import Capabilities, Process
     from .facts import HostFacts
 
@@ -38,6 +40,7 @@ class LookUpHome(Operation):
 
 
 class SetOOMScore(Operation):
+    side: ClassVar[str] = HOST
     value: int
 
     def describe(self) -> str:
@@ -90,8 +93,9 @@ class SetRlimit(Operation):
 
 
 class RaiseRlimit(Operation):
-    """Only what the limit needs of privileges, before they are dropped; the limit itself comes last."""
+    """Only what the limit needs of the host's privileges; the limit itself comes last."""
 
+    side: ClassVar[str] = HOST
     type: str
     hard: int
 
@@ -200,12 +204,7 @@ def compile_identity(
     operations: list[Operation] = []
     if keyring:
         operations.append(NewSessionKeyring(property="", name=keyring))
-    if process.oomScoreAdj is not None:
-        operations.append(SetOOMScore(property="process.oomScoreAdj", value=process.oomScoreAdj))
     operations += _compile_scheduling(process)
-    operations += [
-        RaiseRlimit(property=f"{limit.property}.hard", type=limit.type, hard=limit.hard) for limit in process.rlimits
-    ]
     masks = capability_masks(process.capabilities, facts.capabilities, warnings)
     operations.append(ChangeDirectory(property="process.cwd", path=process.cwd))
     operations.append(
@@ -221,6 +220,17 @@ def compile_identity(
     operations.append(VerifyDirectory(property="process.cwd", path=process.cwd))
     path = environment(process.env).get("PATH", "")
     operations.append(FindProgram(property="process.args", name=process.args[0], path=path))
+    return operations
+
+
+def compile_limits(process: Process) -> list[Operation]:
+    """Gives what is set from the host's side: root of a user namespace may neither lower a score nor raise a limit."""
+    operations: list[Operation] = []
+    if process.oomScoreAdj is not None:
+        operations.append(SetOOMScore(property="process.oomScoreAdj", value=process.oomScoreAdj))
+    operations += [
+        RaiseRlimit(property=f"{limit.property}.hard", type=limit.type, hard=limit.hard) for limit in process.rlimits
+    ]
     return operations
 
 

@@ -113,15 +113,18 @@ def plan_create(
         console_socket=_absolute(options.console_socket),
         pidfd_socket=_absolute(options.pidfd_socket),
     )
-    return compile_create(spec, HostFacts(cgroup=detect(), capabilities=_own_capabilities()), request)
+    return compile_create(spec, HostFacts(cgroup=detect(), capabilities=_grantable(spec)), request)
 
 
 def _absolute(path: str) -> str:
     return os.path.abspath(path) if path else ""
 
 
-def _own_capabilities() -> int:
-    """Gives what this process has and can grant: its permitted set within its bounding set (proc(5))."""
+def _grantable(spec: Spec) -> int:
+    """Gives the capabilities that init has to give: in a user namespace all, else those of this process (proc(5))."""
+    if any(namespace.type == "user" for namespace in spec.linux.namespaces):
+        with open("/proc/sys/kernel/cap_last_cap", "rb") as file:
+            return (2 << int(file.read())) - 1
     with open("/proc/self/status", "rb") as file:
         status = file.read()
     mask = -1

@@ -10,7 +10,7 @@ from ..errors import OcipyError
 from ..init.birth import Birth, make_init, open_proc
 from ..init.channel import make_pair
 from ..init.context import Init
-from ..linux import os
+from ..linux import os, process
 from ..linux.proc import start_time
 from ..plan.namespaces import KINDS
 from ..plan.operation import CONTAINER
@@ -104,6 +104,33 @@ def create_init(
     creation.container.store.save(creation.container.id, record)
 
 
+def write_id_mappings(
+    creation: Creation, property: str, uids: tuple[tuple[int, int, int], ...], gids: tuple[tuple[int, int, int], ...]
+) -> None:
+    for name, mappings in (("uid_map", uids), ("gid_map", gids)):
+        _write_proc(creation, name, "".join(f"{inside} {outside} {size}\n" for inside, outside, size in mappings))
+
+
+def set_oom_score(creation: Creation, property: str, value: int) -> None:
+    _write_proc(creation, "oom_score_adj", str(value))
+
+
+def _write_proc(creation: Creation, name: str, text: str) -> None:
+    """Writes a file of init's in /proc, in one call: the kernel takes mappings only whole."""
+    descriptor = os.open(f"/proc/{creation.container.record['init_process_pid']}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def raise_rlimit(creation: Creation, property: str, type: str, hard: int) -> None:
+    pid = creation.container.record["init_process_pid"]
+    soft, present = process.get_rlimit(type, pid=pid)
+    if hard > present:
+        process.set_rlimit(type, soft, hard, pid=pid)
+
+
 def verify_cgroup(creation: Creation, property: str) -> None:
     join.verify_membership(creation.container.record["init_process_pid"], dict(creation.plan.cgroups))
 
@@ -162,6 +189,9 @@ HANDLERS: dict[str, Callable[..., None]] = {
     "AttachDeviceProgram": attach_device_program,
     "ListenForStart": listen_for_start,
     "CreateInit": create_init,
+    "WriteIDMappings": write_id_mappings,
+    "SetOOMScore": set_oom_score,
+    "RaiseRlimit": raise_rlimit,
     "VerifyCgroup": verify_cgroup,
     "SendConsole": send_console,
     "SendPidfd": send_pidfd,

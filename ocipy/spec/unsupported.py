@@ -25,12 +25,7 @@ def unsupported(spec: Spec) -> list[tuple[str, str]]:
 
 
 def _of_linux(linux: Linux) -> Iterator[tuple[str, str]]:
-    for namespace in linux.namespaces:
-        if namespace.type == "user":
-            yield namespace.property, "user namespaces are"
     for name, subject in (
-        ("uidMappings", "user namespaces are"),
-        ("gidMappings", "user namespaces are"),
         ("seccomp", "seccomp is"),
         ("mountLabel", "SELinux is"),
         ("intelRdt", "Intel RDT is"),

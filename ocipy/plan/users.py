@@ -1,0 +1,105 @@
+"""User namespaces: mappings of ids, and who init is in them (config-linux.md, User namespace mappings)."""
+
+from __future__ import annotations
+
+from .operation import HOST, Operation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import ClassVar
+
+    from ..spec.model import IDMapping, Spec
+
+    # First id in the container, first id on the host, how many.
+    Mappings = tuple[tuple[int, int, int], ...]
+
+_MOST = 340  # lines that the kernel takes: user_namespaces(7)
+
+
+class WriteIDMappings(Operation):
+    side: ClassVar[str] = HOST
+    uids: Mappings
+    gids: Mappings
+
+    def describe(self) -> str:
+        return f"map users {_ranges(self.uids)}; groups {_ranges(self.gids)}"
+
+
+class EnterUserNamespace(Operation):
+    """The ids that make the mounts and the files under them: those of the container's root, where it is mapped."""
+
+    uid: int
+    gid: int
+
+    def describe(self) -> str:
+        return f"become user {self.uid}, group {self.gid} of the user namespace"
+
+
+def _ranges(mappings: Mappings) -> str:
+    return ", ".join(f"{inside}+{size} to {outside}" for inside, outside, size in mappings)
+
+
+def compile_users(
+    spec: Spec, problems: list[tuple[str, str]], warnings: list[str]
+) -> tuple[list[Operation], list[Operation]]:
+    """Gives what writes the mappings, and what makes init one of the users that they map.
+
+    Appends to problems what the kernel would refuse, or would give nobody's rights.
+    """
+    namespace = next((namespace for namespace in spec.linux.namespaces if namespace.type == "user"), None)
+    both = (("uidMappings", spec.linux.uidMappings), ("gidMappings", spec.linux.gidMappings))
+    if namespace is None:
+        problems += [
+            (f"linux.{name}", "needs a user namespace in linux.namespaces") for name, mappings in both if mappings
+        ]
+        return [], []
+    if namespace.path:
+        warnings += [
+            f"linux.{name}: not used: the user namespace {namespace.path} has its own" for name, given in both if given
+        ]
+        return [], [EnterUserNamespace(property=namespace.property, uid=0, gid=0)]
+    for name, mappings in both:
+        problem = _problem(mappings)
+        if problem:
+            problems.append((f"linux.{name}", problem))
+    if spec.process and not problems:
+        user = spec.process.user
+        for name, id, mappings in (
+            ("uid", user.uid, spec.linux.uidMappings), ("gid", user.gid, spec.linux.gidMappings),
+            *((f"additionalGids[{i}]", id, spec.linux.gidMappings) for i, id in enumerate(user.additionalGids)),
+        ):  # fmt: skip
+            if not _maps(mappings, id):
+                problems.append((f"process.user.{name}", f"{id} is not mapped in the user namespace"))
+    uids, gids = ([(m.containerID, m.hostID, m.size) for m in mappings] for _name, mappings in both)
+    write = WriteIDMappings(property="linux.uidMappings", uids=tuple(uids), gids=tuple(gids))
+    enter = EnterUserNamespace(
+        property="linux.uidMappings", uid=_first(spec.linux.uidMappings), gid=_first(spec.linux.gidMappings)
+    )
+    return [write], [enter]
+
+
+def _problem(mappings: Sequence[IDMapping]) -> str:
+    if not mappings:
+        return "is required for a new user namespace"
+    if len(mappings) > _MOST:
+        return f"has {len(mappings)} entries: the kernel takes {_MOST}"
+    for side in ("containerID", "hostID"):
+        end = 0
+        for first, size in sorted((getattr(mapping, side), mapping.size) for mapping in mappings):
+            if first < end:
+                return f"two entries have the same {side} {first}"
+            end = first + size
+            # The last id, 2**32 - 1, means none: setresuid(2).
+            if end > 2**32 - 1:
+                return f"{side} {first} and size {size} go beyond the last id"
+    return ""
+
+
+def _maps(mappings: Sequence[IDMapping], id: int) -> bool:
+    return any(mapping.containerID <= id < mapping.containerID + mapping.size for mapping in mappings)
+
+
+def _first(mappings: Sequence[IDMapping]) -> int:
+    """Gives 0, or where that is not mapped, the least id that is."""
+    return min((mapping.containerID for mapping in mappings), default=0)
