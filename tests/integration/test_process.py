@@ -188,6 +188,18 @@ def test_scheduler_nice(ocipy, bundle):
     assert os.getpriority(os.PRIO_PROCESS, ocipy.start(bundle, "sleep", "100").pid) == 7
 
 
+def test_scheduler_nice_is_0_when_it_is_not_given(ocipy, bundle):
+    bundle.process["scheduler"] = {"policy": "SCHED_BATCH"}
+    box = ocipy.start(bundle, "sleep", "100", prefix=["nice", "-n", "5"])
+    assert os.getpriority(os.PRIO_PROCESS, box.pid) == 0
+
+
+def test_exec_cpu_affinity_is_not_for_init(ocipy, bundle):
+    cpus = os.sched_getaffinity(0)
+    bundle.process["execCPUAffinity"] = {"initial": str(min(cpus)), "final": str(min(cpus))}
+    assert os.sched_getaffinity(ocipy.start(bundle, "sleep", "100").pid) >= cpus
+
+
 def test_scheduler_flags(ocipy, bundle):
     bundle.process["scheduler"] = {"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_RESET_ON_FORK"]}
     assert os.sched_getscheduler(ocipy.start(bundle, "sleep", "100").pid) & os.SCHED_RESET_ON_FORK

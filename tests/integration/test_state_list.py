@@ -65,7 +65,9 @@ def test_state_shows_the_container_while_it_is_creating(ocipy, bundle, scratch):
     creating = ocipy.spawn("create", "--bundle", bundle.path, id)
     try:
         host.wait_for((scratch / "reached").exists, "the hook")
-        assert json.loads(ocipy("state", id).ok().out)["status"] == "creating"
+        state = json.loads(ocipy("state", id).ok().out)
+        assert (state["status"], state["id"], state["bundle"]) == ("creating", id, str(bundle.path))
+        assert state["ociVersion"] == "1.3.0"
         ocipy("start", id).refused("creating")
         assert json.loads(ocipy("state", id).ok().out)["status"] == "creating"
     finally:
