@@ -53,8 +53,10 @@ def kill(container: Container, number: int | None, *, all: bool = False) -> None
 
     SIGKILL to a container that shares its pid namespace goes to every process of its cgroup, for nothing else would
     end them with init. all: to every process, and a container that has stopped is no error then.
-    Raises OcipyError when the container is not running.
+    Raises OcipyError when the container is not running, which changes nothing.
     """
+    if container.record.get("creator"):
+        raise OcipyError(f"container not running: {container.id}", hint="it is being created; delete --force ends that")
     if number is None:
         number = _stop_signal(container)
     pidfd = container.open_init()

@@ -65,6 +65,11 @@ def test_of_two_contrary_options_the_last_counts(mounted, first, second):
     assert first not in mounted("tmpfs", "tmpfs", first, second).options
 
 
+def test_iversion_is_accepted(mounted):
+    """The kernel keeps the flag to itself: neither statfs(2) nor mountinfo shows it."""
+    assert mounted("tmpfs", "tmpfs", "iversion").type == "tmpfs"
+
+
 @requires.ocipy_itself
 @pytest.mark.parametrize("option", ["sync", "dirsync", "lazytime", "mand"])
 def test_option_of_the_file_system_itself(mounted, option):

@@ -183,6 +183,26 @@ def test_scheduler_policy(ocipy, bundle, policy, number):
     assert os.sched_getscheduler(box.pid) & ~os.SCHED_RESET_ON_FORK == number
 
 
+@pytest.mark.parametrize(("policy", "number"), [("SCHED_FIFO", os.SCHED_FIFO), ("SCHED_RR", os.SCHED_RR)])
+def test_scheduler_priority_of_the_real_time_policies(ocipy, bundle, policy, number):
+    bundle.process["scheduler"] = {"policy": policy, "priority": 5}
+    if not host.CGROUP_V2:
+        # A new cgroup has no real time of its own on v1.
+        bundle.resources["cpu"] = {"realtimePeriod": 1_000_000, "realtimeRuntime": 10_000}
+    box = ocipy.start(bundle, "sleep", "100")
+    assert os.sched_getscheduler(box.pid) == number
+    assert os.sched_getparam(box.pid).sched_priority == 5
+
+
+@requires.program("chrt")
+def test_scheduler_deadline_has_its_three_times(ocipy, bundle):
+    times = {"runtime": 10_000_000, "deadline": 20_000_000, "period": 30_000_000}
+    bundle.process["scheduler"] = {"policy": "SCHED_DEADLINE", **times}
+    text = os.popen(f"chrt -p {ocipy.start(bundle, 'sleep', '100').pid}").read()
+    assert "SCHED_DEADLINE" in text
+    assert "10000000/20000000/30000000" in text
+
+
 def test_scheduler_nice(ocipy, bundle):
     bundle.process["scheduler"] = {"policy": "SCHED_BATCH", "nice": 7}
     assert os.getpriority(os.PRIO_PROCESS, ocipy.start(bundle, "sleep", "100").pid) == 7

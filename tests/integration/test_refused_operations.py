@@ -93,6 +93,23 @@ def test_kill_with_an_unknown_signal_changes_nothing(running, unchanged):
         running.kill("MAGIC").refused("signal")
 
 
+@requires.ocipy_itself
+@pytest.mark.parametrize("words", [("KILL",), ("--all", "KILL")])
+def test_kill_and_delete_while_it_is_creating_change_nothing(ocipy, bundle, scratch, words):
+    script = f": > {scratch}/reached\nuntil [ -e {scratch}/go ]; do sleep 0.01; done"
+    hook = bundle.file("../hook", f"#!/bin/sh\n{script}\n", 0o755)
+    bundle.config["hooks"] = {"createContainer": [{"path": str(hook)}]}
+    bundle.args("true").write()
+    id = ocipy.new_id()
+    creating = ocipy.spawn("create", "--bundle", bundle.path, id)
+    host.wait_for((scratch / "reached").exists, "the hook")
+    ocipy("kill", *words[:-1], id, words[-1]).refused("not running")
+    ocipy("delete", id).refused("creating")
+    (scratch / "go").touch()
+    assert creating.wait(host.PATIENCE) == 0
+    assert '"status": "created"' in ocipy("state", id).ok().out
+
+
 def test_kill_of_a_missing_container_changes_nothing(ocipy, running, unchanged):
     with unchanged(running):
         ocipy("kill", ocipy.new_id(), "KILL").refused("does not exist")
