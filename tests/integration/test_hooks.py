@@ -7,6 +7,8 @@ import pytest
 from support import host, requires
 from support.runtime import reap
 
+from ocipy.spec.schema import schema_problems
+
 KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 HOST_KINDS = ("prestart", "createRuntime", "poststart", "poststop")
 # For a script: the pid in the state.
@@ -82,6 +84,14 @@ def test_state_is_on_the_standard_input(ocipy, bundle, hooks, kind, status):
     assert state["ociVersion"] == "1.3.0"
     assert state["annotations"] == {"key": "value"}
     assert state.get("pid", 0) == (0 if kind == "poststop" else pid)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_state_on_the_standard_input_follows_the_schema(ocipy, bundle, hooks, kind):
+    pytest.importorskip("jsonschema")
+    hooks.add(kind, f"cat > {hooks.place}/state")
+    ocipy.run(bundle, "true").ok()
+    assert schema_problems("state", json.loads(hooks.note("state"))) == []
 
 
 @pytest.mark.parametrize("kind", KINDS[:-1])

@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Iterator
 from typing import NamedTuple
 
-LEVELS = ("MUST", "MUST NOT", "REQUIRED", "SHOULD", "SHOULD NOT", "RECOMMENDED", "MAY", "OPTIONAL")
+LEVELS = ("MUST", "MUST NOT", "REQUIRED", "SHOULD", "SHOULD NOT", "RECOMMENDED", "MAY", "OPTIONAL", "WILL", "WILL NOT")
 
 
 class Sentence(NamedTuple):
