@@ -114,6 +114,12 @@ def test_unknown_properties_are_ignored_at_every_level(ocipy, bundle):
     assert (result.out, result.err) == ("fine\n", "")
 
 
+def test_blocks_of_other_platforms_are_ignored(ocipy, bundle):
+    bundle.config.update({name: {"anything": ["at", "all"]} for name in ("vm", "solaris", "windows", "zos", "freebsd")})
+    bundle.process["commandLine"] = "cmd.exe /c exit 1"
+    assert ocipy.run(bundle, "echo", "fine").ok().out == "fine\n"
+
+
 def test_unknown_annotations_are_no_error(ocipy, bundle):
     bundle.config["annotations"] = {"org.opencontainers.unheard": "x", "nobody.knows": "", "no-domain": "y"}
     assert ocipy.create(bundle, "true").state()["annotations"] == bundle.config["annotations"]

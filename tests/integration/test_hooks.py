@@ -94,12 +94,13 @@ def test_state_on_the_standard_input_follows_the_schema(ocipy, bundle, hooks, ki
     assert schema_problems("state", json.loads(hooks.note("state"))) == []
 
 
-@pytest.mark.parametrize("kind", KINDS[:-1])
+@pytest.mark.parametrize("kind", KINDS)
 def test_namespaces_of_a_hook(ocipy, bundle, hooks, kind):
     """By the mount and the network namespace, which a container always has for itself here."""
     hooks.add(kind, f"for name in net mnt uts; do readlink /proc/self/ns/$name; done > {hooks.place}/ns")
     box = ocipy.start(bundle, "sleep", "100")
     expected = [host.namespace("self" if kind in HOST_KINDS else box.pid, name) for name in ("net", "mnt", "uts")]
+    box.delete(force=True).ok()
     assert hooks.note("ns").split() == expected
 
 
@@ -137,6 +138,17 @@ def test_cgroup_is_in_place_before_the_first_hook(ocipy, bundle, hooks):
     hooks.add("createRuntime", f"{PID}; cat /proc/$pid/cgroup > {hooks.place}/cg")
     box = ocipy.create(bundle, "true")
     assert hooks.note("cg") == host.Path(f"/proc/{box.pid}/cgroup").read_text()
+
+
+@requires.ocipy_itself
+def test_poststop_runs_when_the_container_is_gone(ocipy, bundle, hooks):
+    box = ocipy.start(bundle, "sleep", "100")
+    cgroups = " ".join(map(str, host.cgsnap(box.id)))
+    box.delete(force=True).ok()
+    hooks.add("poststop", f"ls -d {ocipy.root}/{box.id} {cgroups} > {hooks.place}/left 2>/dev/null || :")
+    ocipy.start(bundle, "sleep", "100", id=box.id).delete(force=True).ok()
+    assert cgroups
+    assert hooks.note("left") == ""
 
 
 def test_env_of_a_hook_is_what_the_config_gives(ocipy, bundle, hooks):
