@@ -18,6 +18,7 @@ _AUTHOR = "a duty of whoever writes config.json: nothing depends on it"
 _IMAGE = "about the image that config.json was made of: a runtime does nothing with it"
 
 _FLAG = f"{_OPTION}test_option_of_a_tmpfs"
+_CONTRARY = f"{_OPTION}test_of_two_contrary_options_the_last_counts"
 _SUPERBLOCK = f"{_OPTION}test_option_of_the_file_system_itself"
 _BACK = f"{_OPTION}test_option_that_takes_a_switch_back_is_accepted"
 _ARRIVES = f"{_OPTION}test_later_mounts_of_the_host_arrive_as_the_propagation_says"
@@ -28,14 +29,14 @@ _ATIME = f"{_OPTION}test_recursive_mode_of_access_time"
 
 # Option of a mount: the word of the table in config.md, and the test.
 _OPTIONS = {
-    "async": ("MUST", _FLAG),
-    "atime": ("MUST", _FLAG),
+    "async": ("MUST", (_FLAG, _CONTRARY)),
+    "atime": ("MUST", (_FLAG, _CONTRARY)),
     "bind": ("MUST", f"{_OPTION}test_bind_leaves_out_what_is_mounted_below"),
     "defaults": ("MUST", _FLAG),
-    "dev": ("MUST", _FLAG),
-    "diratime": ("MUST", _FLAG),
+    "dev": ("MUST", (_FLAG, _CONTRARY)),
+    "diratime": ("MUST", (_FLAG, _CONTRARY)),
     "dirsync": ("MUST", _SUPERBLOCK),
-    "exec": ("MUST", _FLAG),
+    "exec": ("MUST", (_FLAG, _CONTRARY)),
     "iversion": ("MUST", f"{_OPTION}test_iversion_is_accepted"),
     "lazytime": ("MUST", _SUPERBLOCK),
     "loud": ("MUST", _FLAG),
@@ -45,10 +46,10 @@ _OPTIONS = {
     "nodiratime": ("MUST", _FLAG),
     "noexec": ("MUST", _FLAG),
     "noiversion": ("MUST", _BACK),
-    "nolazytime": ("MUST", _BACK),
-    "nomand": ("MAY", _BACK),
+    "nolazytime": ("MUST", (_BACK, _CONTRARY)),
+    "nomand": ("MAY", (_BACK, _CONTRARY)),
     "norelatime": ("MUST", _FLAG),
-    "nostrictatime": ("MUST", _FLAG),
+    "nostrictatime": ("MUST", (_FLAG, _CONTRARY)),
     "nosuid": ("MUST", _FLAG),
     "nosymfollow": ("SHOULD", _FLAG),
     "private": ("MUST", (_PROPAGATION, _ARRIVES)),
@@ -56,7 +57,7 @@ _OPTIONS = {
     "rbind": ("MUST", f"{_OPTION}test_rbind_takes_what_is_mounted_below"),
     "rdev": ("SHOULD", _CLEARED),
     "rdiratime": ("SHOULD", _CLEARED),
-    "relatime": ("MUST", _FLAG),
+    "relatime": ("MUST", (_FLAG, _CONTRARY)),
     "remount": ("MUST", f"{_OPTION}test_remount_changes_an_earlier_mount"),
     "rexec": ("SHOULD", _CLEARED),
     "rnoatime": ("SHOULD", _BELOW),
@@ -78,13 +79,13 @@ _OPTIONS = {
     "rsuid": ("SHOULD", _CLEARED),
     "rsymfollow": ("SHOULD", _CLEARED),
     "runbindable": ("MUST", _PROPAGATION),
-    "rw": ("MUST", _FLAG),
+    "rw": ("MUST", (_FLAG, _CONTRARY)),
     "shared": ("MUST", (_PROPAGATION, _ARRIVES)),
     "silent": ("MUST", _FLAG),
     "slave": ("MUST", _ARRIVES),
-    "strictatime": ("MUST", _FLAG),
-    "suid": ("MUST", _FLAG),
-    "symfollow": ("SHOULD", _FLAG),
+    "strictatime": ("MUST", (_FLAG, _CONTRARY)),
+    "suid": ("MUST", (_FLAG, _CONTRARY)),
+    "symfollow": ("SHOULD", (_FLAG, _CONTRARY)),
     "sync": ("MUST", _SUPERBLOCK),
     "tmpcopyup": ("MAY", f"{_MOUNTS}test_tmpcopyup_copies_what_lies_below"),
     "unbindable": ("MUST", _PROPAGATION),
@@ -255,8 +256,8 @@ DOCUMENT = Document(
             Sentence("OPTIONAL", "scheduler.priority", f"{_PROCESS}test_scheduler_priority_of_the_real_time_policies"),
             Sentence("must", "priority is 0 when absent", (f"{_PROCESS}test_scheduler_policy", _LOAD_BAD), "the kernel has no real-time priority 0: SCHED_FIFO and SCHED_RR without one are refused"),
             Sentence("OPTIONAL", "scheduler.flags, of seven", (_LOAD_BAD, f"{_PROCESS}test_scheduler_flags")),
-            Sentence("OPTIONAL", "scheduler.runtime, deadline and period", f"{_PROCESS}test_scheduler_deadline_has_its_three_times"),
-            Sentence("must", "the three are 0 when absent", "tests/unit/test_plan_process.py::test_scheduler_becomes_the_kernels_numbers"),
+            Sentence("OPTIONAL", "scheduler.runtime, deadline and period", f"{_PROCESS}test_scheduler_deadline_has_its_three_times_and_0_for_one_that_is_absent"),
+            Sentence("must", "the three are 0 when absent", f"{_PROCESS}test_scheduler_deadline_has_its_three_times_and_0_for_one_that_is_absent"),
             Sentence("OPTIONAL", "selinuxLabel", "tests/security/test_refused_features.py::test_sec_2019_16884_selinux_label_is_never_ignored", "refused: ocipy sets no label"),
             Sentence("OPTIONAL", "ioPriority: I/O priority of the process", f"{_PROCESS}test_io_priority"),
             Sentence("REQUIRED", "ioPriority.class, one of three", (_LOAD_BAD, f"{_PROCESS}test_io_priority")),
