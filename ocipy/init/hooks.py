@@ -7,7 +7,7 @@ import os
 import select
 import time
 
-from ..errors import OcipyError
+from ..errors import OcipyError, describe_os_error
 from ..linux.process import reset_signals
 
 TYPE_CHECKING = False
@@ -32,7 +32,12 @@ def run_hook(
     os.set_blocking(output_write, True)
     os.set_blocking(stdin_write, False)
     variables = dict(os.environ) if env is None else dict(entry.split("=", 1) for entry in env)
-    pid = os.fork()
+    name = f"{kind} hook {path}"
+    try:
+        pid = os.fork()
+    except OSError as error:
+        # Within linux.resources.pids.limit, for one.
+        raise OcipyError(f"{name} cannot be started: {describe_os_error(error)}", property=property) from None
     if pid == 0:
         _execute(path, list(args) or [path], variables, stdin_read, output_write)
     os.close(stdin_read)
@@ -48,7 +53,6 @@ def run_hook(
     finally:
         os.close(pidfd)
         os.close(output_read)
-    name = f"{kind} hook {path}"
     if not ended:
         _kill_group(pid)
         os.waitpid(pid, 0)

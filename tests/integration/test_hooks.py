@@ -145,7 +145,7 @@ def test_poststop_runs_when_the_container_is_gone(ocipy, bundle, hooks):
     box = ocipy.start(bundle, "sleep", "100")
     cgroups = " ".join(map(str, host.cgsnap(box.id)))
     box.delete(force=True).ok()
-    hooks.add("poststop", f"ls -d {ocipy.root}/{box.id} {cgroups} > {hooks.place}/left 2>/dev/null || :")
+    hooks.add("poststop", f"ls -d {ocipy.root}/{box.id} {cgroups} >> {hooks.place}/left 2>/dev/null || :")
     ocipy.start(bundle, "sleep", "100", id=box.id).delete(force=True).ok()
     assert cgroups
     assert hooks.note("left") == ""
@@ -202,6 +202,16 @@ def test_failure_of_a_hook_in_start_destroys_the_container_and_runs_poststop(oci
     assert json.loads(hooks.note("poststop"))["status"] == "stopped"
     assert (host.statesnap(ocipy.root), host.cgsnap(box.id)) == ([], [])
     ocipy("state", box.id).refused("does not exist")
+
+
+@requires.ocipy_itself
+@requires.controller("pids")
+def test_hook_that_cannot_be_started_fails_as_one_that_ran(ocipy, bundle, hooks):
+    hooks.add("startContainer", "exit 0")
+    bundle.resources["pids"] = {"limit": 1}
+    box = ocipy.create(bundle, "sleep", "100")
+    ocipy("start", box.id).refused("hooks.startContainer[0]", "cannot be started", "EAGAIN")
+    assert (host.statesnap(ocipy.root), host.cgsnap(box.id)) == ([], [])
 
 
 def test_failure_of_start_container_keeps_the_program_from_running(ocipy, bundle, hooks):

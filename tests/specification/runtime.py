@@ -96,6 +96,7 @@ DOCUMENT = Document(
                 "MUST", "7: when one fails: as in 3",
                 ("tests/integration/test_hooks.py::test_failure_of_a_hook_in_start_destroys_the_container_and_runs_poststop",
                  "tests/integration/test_hooks.py::test_failure_of_start_container_keeps_the_program_from_running",
+                 "tests/integration/test_hooks.py::test_hook_that_cannot_be_started_fails_as_one_that_ran",
                  "tests/integration/test_hooks.py::test_failure_of_a_hook_in_run_runs_poststop_once_and_leaves_nothing"),
             ),
             Sentence("MUST", "8: the program of process is run", "tests/integration/test_create_start.py::test_start_runs_the_program_as_the_process_that_create_made"),
