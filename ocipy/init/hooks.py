@@ -7,7 +7,7 @@ import os
 import select
 import time
 
-from ..errors import OcipyError, describe_os_error
+from ..errors import OcipyError
 from ..linux.process import reset_signals
 
 TYPE_CHECKING = False
@@ -32,12 +32,7 @@ def run_hook(
     os.set_blocking(output_write, True)
     os.set_blocking(stdin_write, False)
     variables = dict(os.environ) if env is None else dict(entry.split("=", 1) for entry in env)
-    name = f"{kind} hook {path}"
-    try:
-        pid = os.fork()
-    except OSError as error:
-        # Within linux.resources.pids.limit, for one.
-        raise OcipyError(f"{name} cannot be started: {describe_os_error(error)}", property=property) from None
+    pid = os.fork()
     if pid == 0:
         _execute(path, list(args) or [path], variables, stdin_read, output_write)
     os.close(stdin_read)
@@ -53,6 +48,7 @@ def run_hook(
     finally:
         os.close(pidfd)
         os.close(output_read)
+    name = f"{kind} hook {path}"
     if not ended:
         _kill_group(pid)
         os.waitpid(pid, 0)
@@ -147,7 +143,11 @@ def run_container_hook(
     timeout: int | None,
 ) -> None:  # fmt: skip
     """Runs a hook in the container's namespaces, with the pid that they show."""
-    run_hook(property, kind, path, args, env, timeout, state=with_pid(init.hook_state, os.getpid()))
+    try:
+        run_hook(property, kind, path, args, env, timeout, state=with_pid(init.hook_state, os.getpid()))
+    except OSError as error:
+        # fork(2), for one, within linux.resources.pids.limit: start must know that it was a hook.
+        raise OcipyError(f"{kind} hook {path} cannot be started: {error.strerror}", property=property) from None
 
 
 HANDLERS = {"RunHook": run_container_hook}

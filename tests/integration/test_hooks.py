@@ -210,7 +210,7 @@ def test_hook_that_cannot_be_started_fails_as_one_that_ran(ocipy, bundle, hooks)
     hooks.add("startContainer", "exit 0")
     bundle.resources["pids"] = {"limit": 1}
     box = ocipy.create(bundle, "sleep", "100")
-    ocipy("start", box.id).refused("hooks.startContainer[0]", "cannot be started", "EAGAIN")
+    ocipy("start", box.id).refused("hooks.startContainer[0]", "cannot be started", "temporarily unavailable")
     assert (host.statesnap(ocipy.root), host.cgsnap(box.id)) == ([], [])
 
 
