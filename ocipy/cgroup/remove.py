@@ -8,17 +8,23 @@ from time import monotonic, sleep
 from ..errors import OcipyError, describe_os_error
 from ..linux import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _LIMIT = 2.0
 _PAUSE = 0.001
 
 
-def remove(directories: dict[str, str], limit: float = _LIMIT) -> None:
+def remove(directories: dict[str, str], found: Collection[str] = (), limit: float = _LIMIT) -> None:
     """Removes the cgroups and their subtrees; no error when they are gone.
+
+    found: those of them that the container did not make: what is below them goes, they stay (runtime.md, Delete).
 
     The processes must have ended or be about to: their last moments are waited for, `limit` seconds at most.
     Raises OcipyError that names what is left, after everything else is removed.
     """
-    busy = [directory for directory in directories.values() if not _rmdir(directory)]
+    busy = [directory for directory in directories.values() if directory in found or not _rmdir(directory)]
     if not busy:
         return
     from .freezer import thaw
@@ -27,7 +33,7 @@ def remove(directories: dict[str, str], limit: float = _LIMIT) -> None:
     thaw(directories)
     deadline = monotonic() + limit
     while True:
-        busy = [directory for directory in busy if not _remove_tree(directory)]
+        busy = [directory for directory in busy if not _remove_tree(directory, directory in found)]
         if not busy:
             return
         if monotonic() > deadline:
@@ -35,12 +41,12 @@ def remove(directories: dict[str, str], limit: float = _LIMIT) -> None:
         sleep(_PAUSE)
 
 
-def _remove_tree(directory: str) -> bool:
+def _remove_tree(directory: str, keep: bool) -> bool:
     from .processes import subtree
 
     # Every level is tried: one that is busy must not keep its siblings.
-    busy = [level for level in reversed(subtree(directory)) if not _rmdir(level)]
-    return not busy
+    levels = reversed(subtree(directory)[1 if keep else 0 :])
+    return not [level for level in levels if not _rmdir(level)]
 
 
 def _rmdir(directory: str) -> bool:

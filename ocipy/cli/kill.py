@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .options import Arguments
 
 VERB = Verb(
-    "send a signal (default TERM) to the init process of a container",
+    "send a signal (default: the image's stop signal, or TERM) to the init process of a container",
     operands="ID [SIGNAL]",
     least=1,
     most=2,
@@ -25,5 +25,5 @@ def execute(settings: Settings, arguments: Arguments) -> int:
 
     id, *rest = arguments.operands
     container = Container.load(Store(settings.root), id)
-    kill(container, parse_signal(rest[0] if rest else "TERM"), all=arguments["all"])
+    kill(container, parse_signal(rest[0]) if rest else None, all=arguments["all"])
     return 0

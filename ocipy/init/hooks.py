@@ -143,7 +143,11 @@ def run_container_hook(
     timeout: int | None,
 ) -> None:  # fmt: skip
     """Runs a hook in the container's namespaces, with the pid that they show."""
-    run_hook(property, kind, path, args, env, timeout, state=with_pid(init.hook_state, os.getpid()))
+    try:
+        run_hook(property, kind, path, args, env, timeout, state=with_pid(init.hook_state, os.getpid()))
+    except OSError as error:
+        # fork(2), for one, within linux.resources.pids.limit: start must know that it was a hook.
+        raise OcipyError(f"{kind} hook {path} cannot be started: {error.strerror}", property=property) from None
 
 
 HANDLERS = {"RunHook": run_container_hook}

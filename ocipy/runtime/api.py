@@ -48,9 +48,13 @@ class Container:
         """Lets the program begin."""
         start(_Container.load(self._runtime.store, self.id), self._runtime.log)
 
-    def kill(self, signal: int | str = "TERM", *, all: bool = False) -> None:
-        """Sends a signal, by number or name, to the init process or to all processes."""
-        kill(_Container.load(self._runtime.store, self.id), parse_signal(str(signal)), all=all)
+    def kill(self, signal: int | str | None = None, *, all: bool = False) -> None:
+        """Sends a signal, by number or name, to the init process or to all processes.
+
+        None: the one that the image wants to be stopped with, else TERM.
+        """
+        number = None if signal is None else parse_signal(str(signal))
+        kill(_Container.load(self._runtime.store, self.id), number, all=all)
 
     def delete(self, *, force: bool = False) -> None:
         """Removes the container; force: whatever its status."""

@@ -53,17 +53,18 @@ def destroy(container: Container, log: Log, *, force: bool = False) -> None:
     force: end also what somebody else put into the cgroup, which is an error otherwise.
     """
     begun = container.record["init_process_pid"] != 0
+    found = container.record.get("cgroups_found", ())
     if begun and not container.record["own_pids"]:
         # Nobody ends with init: what it left behind lives on in the cgroup.
         kill_all(container)
     try:
-        remove.remove(container.cgroups)
+        remove.remove(container.cgroups, found)
     except OcipyError as error:
         if begun and not force:
             raise
         if begun:
             kill_all(container)
-            remove.remove(container.cgroups)
+            remove.remove(container.cgroups, found)
         else:
             # The creating command was killed before it had a process there: those in it are somebody else's.
             log.warning(str(error))

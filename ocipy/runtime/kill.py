@@ -12,29 +12,53 @@ from .state import Container
 
 TYPE_CHECKING = False
 
+STOP_SIGNAL = "org.opencontainers.image.stopSignal"
+
 
 def parse_signal(text: str) -> int:
-    """Gives the number of a signal given as 9, KILL or SIGKILL in any case. Raises OcipyError."""
-    if text.isascii() and text.isdigit():
+    """Gives the number of a signal given as 9, KILL, SIGKILL or RTMIN+3, in any case. Raises OcipyError."""
+    name = text.upper().removeprefix("SIG")
+    if _is_number(text):
         number = int(text)
-        if number < _signal.NSIG:
-            return number
+    elif name.startswith("RTMIN+") and _is_number(name[6:]):
+        # As images name real-time signals.
+        number = _signal.SIGRTMIN + int(name[6:])
     else:
-        name = text.upper()
-        name = name if name.startswith("SIG") else f"SIG{name}"
-        named = getattr(_signal, name, None)
-        if isinstance(named, int) and not name.startswith("SIG_"):
-            return named
+        number = getattr(_signal, f"SIG{name}", -1) if name.isalnum() else -1
+    if 0 <= number < _signal.NSIG:
+        return number
     raise OcipyError(f"unknown signal {text!r}")
 
 
-def kill(container: Container, number: int, *, all: bool = False) -> None:
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 4
+
+
+def _stop_signal(container: Container) -> int:
+    """Gives the signal that the image wants to be stopped with, else SIGTERM (config.md, Annotations).
+
+    Raises OcipyError when the annotation is no signal.
+    """
+    text = container.record["annotations"].get(STOP_SIGNAL)
+    try:
+        return parse_signal(text or "TERM")
+    except OcipyError as error:
+        raise OcipyError(error.message, property=f'annotations["{STOP_SIGNAL}"]', hint="name a signal") from None
+
+
+def kill(container: Container, number: int | None, *, all: bool = False) -> None:
     """Sends a signal to the init process, through a pidfd: a pid that was given to a stranger is never hit.
+
+    number: None for the one that the image wants to be stopped with.
 
     SIGKILL to a container that shares its pid namespace goes to every process of its cgroup, for nothing else would
     end them with init. all: to every process, and a container that has stopped is no error then.
-    Raises OcipyError when the container is not running.
+    Raises OcipyError when the container is not running, which changes nothing.
     """
+    if container.record.get("creator"):
+        raise OcipyError(f"container not running: {container.id}", hint="it is being created; delete --force ends that")
+    if number is None:
+        number = _stop_signal(container)
     pidfd = container.open_init()
     if pidfd is None:
         if all:

@@ -51,7 +51,8 @@ def record_creating(creation: Creation, property: str, directory: str) -> None:
 
 
 def create_cgroup(creation: Creation, property: str, directories: tuple[tuple[str, str], ...]) -> None:
-    creation.cgroups_made = cgroup_create.create_cgroup(property, directories)
+    made = creation.cgroups_made = cgroup_create.create_cgroup(property, directories)
+    creation.container.record["cgroups_found"] = [directory for _, directory in directories if directory not in made]
 
 
 def _limit(function: Callable[..., None]) -> Callable[..., None]:

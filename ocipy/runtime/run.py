@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..linux import os
 from .create import CreateOptions, create
 from .delete import destroy
-from .start import start
+from .start import begin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def run(
 
 
 def _start(creation: Creation, log: Log) -> int:
-    start(creation.container, log)
+    begin(creation.container, log)
     return 0
 
 
@@ -44,7 +44,7 @@ def _attend(creation: Creation, log: Log) -> int:
 
     foreground = Foreground(creation.console)
     try:
-        start(creation.container, log)
+        begin(creation.container, log)
         foreground.attend(creation.pidfd)
     finally:
         foreground.close()

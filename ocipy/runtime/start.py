@@ -15,12 +15,27 @@ if TYPE_CHECKING:
     from .log import Log
 
 
-def start(container: Container, log: Log) -> None:
-    """Lets the program begin and runs the poststart hooks; returns when it has begun.
+class HookFailed(OcipyError):
+    """A startContainer or poststart hook failed: the specification wants the container destroyed then."""
 
-    Raises OcipyError when the container is not `created`, which changes nothing, and when the program or a hook
-    fails, which stops the container (runtime.md, Lifecycle, steps 7 to 9).
+
+def start(container: Container, log: Log) -> None:
+    """Lets the program of a created container begin, and runs the hooks before and after.
+
+    Raises OcipyError when the container is not `created`, which changes nothing; when the program cannot be executed,
+    which stops the container; and when a hook fails, which destroys it (runtime.md, Lifecycle, steps 7 and 9).
     """
+    try:
+        begin(container, log)
+    except HookFailed:
+        from .delete import delete
+
+        delete(container.store, container.id, log, force=True)
+        raise
+
+
+def begin(container: Container, log: Log) -> None:
+    """As start, but leaves it to the caller to destroy the container, which has stopped, when HookFailed is raised."""
     status = container.status()
     if status == STOPPED:
         raise OcipyError("cannot start a container that has stopped")
@@ -37,9 +52,9 @@ def start(container: Container, log: Log) -> None:
     _await_program(channel, path)
     try:
         run_host_hooks(container, "poststart", log)
-    except OcipyError:
+    except OcipyError as error:
         _kill(container)
-        raise
+        raise HookFailed(error.message, property=error.property) from None
 
 
 def _await_program(channel: Channel, path: str) -> None:
@@ -56,7 +71,8 @@ def _await_program(channel: Channel, path: str) -> None:
         return
     finally:
         channel.close()
-    raise OcipyError(message, property=property or "process", hint=hint)
+    kind = HookFailed if property.startswith("hooks.") else OcipyError
+    raise kind(message, property=property or "process", hint=hint)
 
 
 def _already_running(status: str) -> OcipyError:

@@ -92,8 +92,16 @@ _root = record(Root, required={"path": not_empty}, optional={"readonly": boolean
 
 _id_mappings = array(record(IDMapping, required={"containerID": ID, "hostID": ID, "size": integer(1, 2**32 - 1)}))
 
+
+def _check_mappings(mount: dict[str, Any], path: str, problems: Problems) -> None:
+    for name, other in (("uidMappings", "gidMappings"), ("gidMappings", "uidMappings")):
+        if mount.get(name) and not mount.get(other):
+            problems.append((f"{path}.{other}", f"is required beside {name}"))
+
+
 _mount = record(
     Mount,
+    check=_check_mappings,
     required={
         # A relative destination is deprecated and means one under "/" (config.md, Mounts).
         "destination": then(not_empty, lambda path: path if path.startswith("/") else f"/{path}"),

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 # -1, as an unsigned number, means "leave unchanged" to the system calls that take an id.
 ID = integer(0, 2**32 - 2)
 UINT64 = integer(0, 2**64 - 1)
-# struct winsize has 16 bits for each.
-_CELLS = integer(0, 2**16 - 1)
+_UINT = integer(0, 2**32 - 1)
 
 RLIMITS = tuple("RLIMIT_" + name for name in (
     "AS", "CORE", "CPU", "DATA", "FSIZE", "LOCKS", "MEMLOCK", "MSGQUEUE", "NICE", "NOFILE", "NPROC", "RSS", "RTPRIO",
@@ -128,12 +127,12 @@ _scheduler = record(
     },
 )
 
-_io_priority_members = members(required={"class": choice(*IO_CLASSES)}, optional={"priority": integer(0, 7)})
+_io_priority_members = members(required={"class": choice(*IO_CLASSES), "priority": integer(0, 7)})
 
 
 def _io_priority(value: Any, path: str, problems: Problems) -> Any:
     found = _io_priority_members(value, path, problems)
-    return found and IOPriority(class_=found["class"], priority=found.get("priority", 0))
+    return found and IOPriority(class_=found["class"], priority=found["priority"])
 
 
 _cpu_list = matching(lambda value: not value or is_cpu_list(value), "a list of CPUs such as 0-3,7")
@@ -141,8 +140,21 @@ _exec_cpu_affinity = record(ExecCPUAffinity, optional={"initial": _cpu_list, "fi
 
 # --- the block
 
+
+def _check_console(block: dict[str, Any], path: str, problems: Problems) -> None:
+    """Without a terminal the size must be ignored, whatever it is."""
+    size = block.get("consoleSize")
+    if size and block.get("terminal"):
+        for name, cells in size.items():
+            # struct winsize has 16 bits for each.
+            if cells >= 2**16:
+                stem = f"{path}." if path else ""
+                problems.append((f"{stem}consoleSize.{name}", f"{cells} is not in the range from 0 to 65535"))
+
+
 process = record(
     Process,
+    check=_check_console,
     required={
         "args": not_empty_array(text),
         "cwd": absolute_path,
@@ -150,7 +162,7 @@ process = record(
     },
     optional={
         "terminal": boolean,
-        "consoleSize": record(ConsoleSize, required={"height": _CELLS, "width": _CELLS}),
+        "consoleSize": record(ConsoleSize, required={"height": _UINT, "width": _UINT}),
         "env": array(env_entry),
         "capabilities": _capabilities,
         "rlimits": array(_rlimit, unique="type"),

@@ -90,6 +90,41 @@ def test_container_without_process_can_be_created_but_not_started(ocipy, bundle)
     box.delete().ok()
 
 
+def test_unknown_properties_are_ignored_at_every_level(ocipy, bundle):
+    unknown = {"org.example.unknown": {"deep": [1, 2.5, None, {"path": 7}]}, "Path": "other case"}
+
+    def add(value):
+        children = list(value.values()) if isinstance(value, dict) else value
+        for child in children:
+            if isinstance(child, (dict, list)):
+                add(child)
+        if isinstance(value, dict):
+            value.update(unknown)
+
+    annotations, sysctl = {"a.b": "c"}, {"net.ipv4.ip_forward": "1"}
+    bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/true"}]}
+    bundle.resources["pids"] = {"limit": 100}
+    bundle.process["rlimits"] = [{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}]
+    bundle.args("echo", "fine")
+    add(bundle.config)
+    # These two are free maps of strings: no name in them is unknown.
+    bundle.config["annotations"] = annotations
+    bundle.linux["sysctl"] = sysctl
+    result = ocipy.run(bundle).ok()
+    assert (result.out, result.err) == ("fine\n", "")
+
+
+def test_blocks_of_other_platforms_are_ignored(ocipy, bundle):
+    bundle.config.update({name: {"anything": ["at", "all"]} for name in ("vm", "solaris", "windows", "zos", "freebsd")})
+    bundle.process["commandLine"] = "cmd.exe /c exit 1"
+    assert ocipy.run(bundle, "echo", "fine").ok().out == "fine\n"
+
+
+def test_unknown_annotations_are_no_error(ocipy, bundle):
+    bundle.config["annotations"] = {"org.opencontainers.unheard": "x", "nobody.knows": "", "no-domain": "y"}
+    assert ocipy.create(bundle, "true").state()["annotations"] == bundle.config["annotations"]
+
+
 def test_no_process_of_the_runtime_stays_beside_init(ocipy, bundle):
     before = set(host.children("self"))
     box = ocipy.create(bundle, "sleep", "100")

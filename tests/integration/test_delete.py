@@ -72,6 +72,30 @@ def test_delete_force_ends_what_is_left_in_the_hosts_pid_namespace(ocipy, bundle
     assert remains(ocipy, box.id) == GONE
 
 
+@requires.ocipy_itself
+def test_delete_leaves_a_cgroup_that_was_there_before(ocipy, bundle):
+    id = ocipy.new_id()
+    probe = ocipy.create(bundle, "true", id=id)
+    directories = host.cgsnap(id)
+    probe.delete().ok()
+    for directory in directories:
+        directory.mkdir()
+        for file in ("cpuset.cpus", "cpuset.mems"):
+            # A new cpuset of v1 is empty: nothing could run in it.
+            if not host.CGROUP_V2 and (directory / file).exists():
+                (directory / file).write_text((directory.parent / file).read_text())
+    try:
+        box = ocipy.start(bundle, "sleep", "100", id=id)
+        (host.cgroup(box.pid, "pids") / "below").mkdir()
+        box.delete(force=True).ok()
+        assert sorted(host.cgsnap(id)) == sorted(directories)
+        ocipy.created(bundle, "no-such-program", id=id).refused()
+        assert sorted(host.cgsnap(id)) == sorted(directories)
+    finally:
+        for directory in reversed(host.cgsnap(id)):
+            directory.rmdir()
+
+
 def test_delete_removes_cgroups_that_the_container_made_below_its_own(ocipy, bundle):
     box = ocipy.start(bundle, "sleep", "100")
     below = host.cgroup(box.pid, "pids") / "below" / "deeper"

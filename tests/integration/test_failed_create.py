@@ -89,6 +89,7 @@ FAILURES = {
     "masked path is relative": (linux(maskedPaths=["etc"]), ["linux.maskedPaths[0]"]),
     "rootfs propagation is unknown": (linux(rootfsPropagation="wild"), ["linux.rootfsPropagation"]),
     "root is missing": (lambda b, _s: b.config.update(root={"path": "nowhere"}), ["root.path", "nowhere"]),
+    "root is a file": (lambda b, _s: b.config.update(root={"path": "config.json"}), ["root.path", "not a directory"]),
     "root is a link": (
         lambda b, _s: ((b.path / "link").symlink_to("rootfs"), b.config.update(root={"path": "link"})), ["root.path"]
     ),

@@ -7,6 +7,8 @@ import pytest
 from support import host, requires
 from support.runtime import reap
 
+from ocipy.spec.schema import schema_problems
+
 KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 HOST_KINDS = ("prestart", "createRuntime", "poststart", "poststop")
 # For a script: the pid in the state.
@@ -84,27 +86,35 @@ def test_state_is_on_the_standard_input(ocipy, bundle, hooks, kind, status):
     assert state.get("pid", 0) == (0 if kind == "poststop" else pid)
 
 
-@pytest.mark.parametrize("kind", KINDS[:-1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_state_on_the_standard_input_follows_the_schema(ocipy, bundle, hooks, kind):
+    pytest.importorskip("jsonschema")
+    hooks.add(kind, f"cat > {hooks.place}/state")
+    ocipy.run(bundle, "true").ok()
+    assert schema_problems("state", json.loads(hooks.note("state"))) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_namespaces_of_a_hook(ocipy, bundle, hooks, kind):
     """By the mount and the network namespace, which a container always has for itself here."""
     hooks.add(kind, f"for name in net mnt uts; do readlink /proc/self/ns/$name; done > {hooks.place}/ns")
     box = ocipy.start(bundle, "sleep", "100")
     expected = [host.namespace("self" if kind in HOST_KINDS else box.pid, name) for name in ("net", "mnt", "uts")]
+    box.delete(force=True).ok()
     assert hooks.note("ns").split() == expected
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_path_of_a_hook_is_resolved_where_the_specification_says(ocipy, bundle, hooks, kind):
-    """The host has no /only-inside, the container does, and no file of the host's scratch directory."""
-    inside = kind == "startContainer"
-    hooks.add(kind, f"echo ran > {hooks.place}/ran")
-    entry = bundle.config["hooks"][kind][0]
-    if inside:
-        bundle.file("only-inside", f"#!/bin/sh\necho ran > {hooks.place}/ran\n", 0o755)
-        entry["path"] = "/only-inside"
+def test_path_of_a_hook_is_resolved_where_the_specification_says(ocipy, bundle, hooks, scratch, kind):
+    """The host and the container have different programs at the same path."""
+    path = scratch / "program"
+    path.write_text(f"#!/bin/sh\necho runtime > {hooks.place}/ran\n")
+    path.chmod(0o755)
+    bundle.file(str(path)[1:], f"#!/bin/sh\necho container > {hooks.place}/ran\n", 0o755)
+    bundle.config["hooks"] = {kind: [{"path": str(path)}]}
     box = ocipy.start(bundle, "sleep", "100")
     box.delete(force=True).ok()
-    assert hooks.note("ran") == "ran\n"
+    assert hooks.note("ran") == ("container\n" if kind == "startContainer" else "runtime\n")
 
 
 @pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer"])
@@ -128,6 +138,17 @@ def test_cgroup_is_in_place_before_the_first_hook(ocipy, bundle, hooks):
     hooks.add("createRuntime", f"{PID}; cat /proc/$pid/cgroup > {hooks.place}/cg")
     box = ocipy.create(bundle, "true")
     assert hooks.note("cg") == host.Path(f"/proc/{box.pid}/cgroup").read_text()
+
+
+@requires.ocipy_itself
+def test_poststop_runs_when_the_container_is_gone(ocipy, bundle, hooks):
+    box = ocipy.start(bundle, "sleep", "100")
+    cgroups = " ".join(map(str, host.cgsnap(box.id)))
+    box.delete(force=True).ok()
+    hooks.add("poststop", f"ls -d {ocipy.root}/{box.id} {cgroups} >> {hooks.place}/left 2>/dev/null || :")
+    ocipy.start(bundle, "sleep", "100", id=box.id).delete(force=True).ok()
+    assert cgroups
+    assert hooks.note("left") == ""
 
 
 def test_env_of_a_hook_is_what_the_config_gives(ocipy, bundle, hooks):
@@ -169,23 +190,48 @@ def test_failure_of_a_hook_in_create_leaves_nothing_but_runs_poststop(ocipy, bun
 
 
 @requires.ocipy_itself
-def test_failure_of_start_container_stops_the_container(ocipy, bundle, hooks):
-    hooks.add("startContainer", "echo the reason; exit 4")
-    box = ocipy.create(bundle, "touch", f"{hooks.place}/program")
-    ocipy("start", box.id).refused("hooks.startContainer[0]", "exit status 4", "the reason")
-    box.wait()
-    assert not (hooks.place / "program").exists()
-    assert box.status() == "stopped"
-    box.delete().ok()
+@pytest.mark.parametrize("kind", ["startContainer", "poststart"])
+def test_failure_of_a_hook_in_start_destroys_the_container_and_runs_poststop(ocipy, bundle, hooks, kind):
+    hooks.add(kind, "echo the reason; exit 4")
+    hooks.add(kind, f"touch {hooks.place}/next")
+    hooks.add("poststop", f"cat > {hooks.place}/poststop")
+    box = ocipy.create(bundle, "sleep", "100")
+    ocipy("start", box.id).refused(f"hooks.{kind}[0]", "exit status 4", "the reason")
+    assert host.exited(box.pid)
+    assert not (hooks.place / "next").exists()
+    assert json.loads(hooks.note("poststop"))["status"] == "stopped"
+    assert (host.statesnap(ocipy.root), host.cgsnap(box.id)) == ([], [])
+    ocipy("state", box.id).refused("does not exist")
 
 
 @requires.ocipy_itself
-def test_failure_of_poststart_stops_the_container(ocipy, bundle, hooks):
-    hooks.add("poststart", "exit 5")
+@requires.controller("pids")
+def test_hook_that_cannot_be_started_fails_as_one_that_ran(ocipy, bundle, hooks):
+    hooks.add("startContainer", "exit 0")
+    bundle.resources["pids"] = {"limit": 1}
     box = ocipy.create(bundle, "sleep", "100")
-    ocipy("start", box.id).refused("hooks.poststart[0]", "exit status 5")
+    ocipy("start", box.id).refused("hooks.startContainer[0]", "cannot be started", "temporarily unavailable")
+    assert (host.statesnap(ocipy.root), host.cgsnap(box.id)) == ([], [])
+
+
+def test_failure_of_start_container_keeps_the_program_from_running(ocipy, bundle, hooks):
+    hooks.add("startContainer", "exit 4")
+    box = ocipy.create(bundle, "touch", f"{hooks.place}/program")
+    ocipy("start", box.id).refused()
     box.wait()
-    assert box.status() == "stopped"
+    assert not (hooks.place / "program").exists()
+
+
+@requires.ocipy_itself
+@pytest.mark.parametrize("options", [(), ("--detach",), ("--keep",)])
+@pytest.mark.parametrize("kind", ["startContainer", "poststart"])
+def test_failure_of_a_hook_in_run_runs_poststop_once_and_leaves_nothing(ocipy, bundle, hooks, kind, options):
+    hooks.add(kind, "exit 4")
+    hooks.add("poststop", f"echo poststop >> {hooks.place}/poststop")
+    id = ocipy.new_id()
+    assert ocipy.run(bundle, "sleep", "100", id=id, options=options).refused(f"hooks.{kind}[0]").code == 1
+    assert hooks.note("poststop") == "poststop\n"
+    assert (host.statesnap(ocipy.root), host.cgsnap(id), reap()) == ([], [], [])
 
 
 @requires.ocipy_itself

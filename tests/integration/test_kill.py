@@ -34,8 +34,50 @@ def test_signal_is_term_by_default(recorder):
     host.wait_for(lambda: recorder.output() == "ready\nTERM\n", "SIGTERM")
 
 
+@pytest.fixture
+def stoppable(ocipy, bundle):
+    """A function that runs the recorder in a container whose image wants to be stopped with a signal."""
+
+    def start(text):
+        bundle.config["annotations"] = {"org.opencontainers.image.stopSignal": text}
+        script = RECORDER.replace("for s in", f"for s in {signal.SIGRTMIN + 3}")
+        box = ocipy.start(bundle, "sh", "-c", script)
+        host.wait_for(lambda: "ready" in box.output(), "the traps")
+        return box
+
+    return start
+
+
 @requires.ocipy_itself
-@pytest.mark.parametrize("text", ["FOO", "SIG", "", "-1", "65", "99999999999999999999", "1.5", "９", "SIG_DFL", "NSIG"])
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("SIGUSR2", "USR2"), ("INT", "INT"), ("1", "HUP"), ("", "TERM"), ("SIGRTMIN+3", str(signal.SIGRTMIN + 3))],
+)  # fmt: skip
+def test_stop_signal_of_the_image_is_sent_when_none_is_given(stoppable, text, name):
+    box = stoppable(text)
+    box.kill().ok()
+    host.wait_for(lambda: box.output() == f"ready\n{name}\n", name)
+
+
+def test_given_signal_prevails_over_the_stop_signal_of_the_image(stoppable):
+    box = stoppable("SIGUSR2")
+    box.kill("USR1").ok()
+    host.wait_for(lambda: box.output() == "ready\nUSR1\n", "SIGUSR1")
+
+
+@requires.ocipy_itself
+def test_stop_signal_of_the_image_that_is_none_is_named(stoppable):
+    box = stoppable("SIGMAGIC")
+    box.kill().refused('annotations["org.opencontainers.image.stopSignal"]', "SIGMAGIC")
+    assert host.alive(box.pid)
+
+
+@requires.ocipy_itself
+@pytest.mark.parametrize(
+    "text",
+    ["FOO", "SIG", "", "RTMIN+", "RTMIN+31", "KILL+1", "SIG9", "-1", "65", "99999999999999999999", "1.5", "９",
+     "SIG_DFL", "NSIG"],
+)  # fmt: skip
 def test_unknown_signal_is_refused(recorder, text):
     recorder.kill("--", text).refused("signal")
     assert host.alive(recorder.pid)

@@ -60,13 +60,25 @@ def test_option_of_a_bind_mount_leaves_the_source_alone(mounted, scratch, option
     assert host.mntsnap(str(scratch)) == before
 
 
-@pytest.mark.parametrize(("first", "second"), [("ro", "rw"), ("nosuid", "suid"), ("noexec", "exec"), ("nodev", "dev")])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("ro", "rw"), ("nosuid", "suid"), ("noexec", "exec"), ("nodev", "dev"), ("noatime", "atime"),
+     ("noatime", "relatime"), ("noatime", "strictatime"), ("noatime", "nostrictatime"), ("nodiratime", "diratime"),
+     pytest.param("nosymfollow", "symfollow", marks=requires.ocipy_itself), ("sync", "async"),
+     pytest.param("lazytime", "nolazytime", marks=requires.ocipy_itself), ("mand", "nomand")],
+)  # fmt: skip
 def test_of_two_contrary_options_the_last_counts(mounted, first, second):
-    assert first not in mounted("tmpfs", "tmpfs", first, second).options
+    entry = mounted("tmpfs", "tmpfs", first, second)
+    assert first not in entry.options | entry.super_options
+
+
+def test_iversion_is_accepted(mounted):
+    """The kernel keeps the flag to itself: neither statfs(2) nor mountinfo shows it."""
+    assert mounted("tmpfs", "tmpfs", "iversion").type == "tmpfs"
 
 
 @requires.ocipy_itself
-@pytest.mark.parametrize("option", ["sync", "dirsync", "lazytime"])
+@pytest.mark.parametrize("option", ["sync", "dirsync", "lazytime", "mand"])
 def test_option_of_the_file_system_itself(mounted, option):
     entry = mounted("tmpfs", "tmpfs", option)
     assert option in entry.super_options | entry.options
@@ -132,13 +144,32 @@ def test_recursive_option_is_for_all_mounts_below(ocipy, bundle, tree, option):
 
 @requires.ocipy_itself
 @pytest.mark.parametrize(
-    ("set", "cleared"), [("ro", "rrw"), ("nosuid", "rsuid"), ("nodev", "rdev"), ("noexec", "rexec")]
-)
+    ("set", "cleared"),
+    [("ro", "rrw"), ("nosuid", "rsuid"), ("nodev", "rdev"), ("noexec", "rexec"), ("nodiratime", "rdiratime"),
+     ("nosymfollow", "rsymfollow"), ("noatime", "ratime"), ("noatime", "rrelatime"), ("noatime", "rstrictatime"),
+     ("noatime", "rnostrictatime")],
+)  # fmt: skip
 def test_recursive_option_can_take_a_flag_away(ocipy, bundle, tree, set, cleared):
     for point in (tree, tree / "sub", tree / "sub/deep"):
         assert os.system(f"mount -o remount,bind,{set} {point}") == 0
     box = ocipy.create(bundle.mount("/target", "bind", tree, "rbind", cleared), "true")
     assert all(set not in host.mount_at(box.pid, target).options for target in BELOW)
+
+
+@requires.ocipy_itself
+@pytest.mark.parametrize(
+    ("option", "relative"), [("rrelatime", True), ("rstrictatime", False), ("rnostrictatime", True), ("ratime", True)]
+)
+def test_recursive_mode_of_access_time(ocipy, bundle, tree, option, relative):
+    box = ocipy.create(bundle.mount("/target", "bind", tree, "rbind", option), "true")
+    assert ["relatime" in host.mount_at(box.pid, target).options for target in BELOW] == [relative] * 3
+
+
+@requires.ocipy_itself
+def test_rnorelatime_leaves_the_mode_of_access_time(ocipy, bundle, tree):
+    assert os.system(f"mount -o remount,bind,noatime {tree}/sub") == 0
+    box = ocipy.create(bundle.mount("/target", "bind", tree, "rbind", "rnorelatime"), "true")
+    assert ["noatime" in host.mount_at(box.pid, target).options for target in BELOW] == [False, True, False]
 
 
 def test_nothing_can_be_written_below_an_rro_mount(ocipy, bundle, tree):
@@ -180,7 +211,8 @@ def shared(scratch):
 
 
 @pytest.mark.parametrize(
-    ("option", "arrives"), [("rslave", True), ("rshared", True), ("rprivate", False), ("private", False)]
+    ("option", "arrives"),
+    [("slave", True), ("rslave", True), ("shared", True), ("rshared", True), ("rprivate", False), ("private", False)],
 )
 def test_later_mounts_of_the_host_arrive_as_the_propagation_says(ocipy, bundle, shared, option, arrives):
     box = ocipy.create(bundle.mount("/target", "bind", shared, "rbind", option), "true")

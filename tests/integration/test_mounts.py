@@ -59,6 +59,18 @@ def test_later_mount_covers_an_earlier_one(ocipy, bundle, scratch):
     assert not (bundle.rootfs / "m/file").exists()
 
 
+def test_mounts_are_made_in_the_listed_order(ocipy, bundle):
+    bundle.mount("/m/below", "tmpfs", "first").mount("/m", "tmpfs", "second")
+    box = ocipy.create(bundle, "true")
+    assert [mount.source for mount in host.mounts(box.pid) if mount.target.startswith("/m")][-2:] == ["first", "second"]
+    assert box.exec("ls", "/m") == ""
+
+
+def test_relative_destination_is_below_the_root(ocipy, bundle):
+    box = ocipy.create(bundle.mount("relative/place", "tmpfs", "x"), "true")
+    assert host.mount_at(box.pid, "/relative/place").type == "tmpfs"
+
+
 def test_tmpfs_takes_size_and_mode(ocipy, bundle):
     bundle.mount("/t", "tmpfs", "x", "size=64k", "mode=1770", "nr_inodes=10")
     script = "stat -c %a /t; dd if=/dev/zero of=/t/big bs=1k count=100 2>/dev/null; stat -c %s /t/big"

@@ -183,9 +183,48 @@ def test_scheduler_policy(ocipy, bundle, policy, number):
     assert os.sched_getscheduler(box.pid) & ~os.SCHED_RESET_ON_FORK == number
 
 
+@pytest.mark.parametrize(("policy", "number"), [("SCHED_FIFO", os.SCHED_FIFO), ("SCHED_RR", os.SCHED_RR)])
+def test_scheduler_priority_of_the_real_time_policies(ocipy, bundle, policy, number):
+    bundle.process["scheduler"] = {"policy": policy, "priority": 5}
+    if not host.CGROUP_V2:
+        # A new cgroup has no real time of its own on v1.
+        bundle.resources["cpu"] = {"realtimePeriod": 1_000_000, "realtimeRuntime": 10_000}
+    box = ocipy.start(bundle, "sleep", "100")
+    assert os.sched_getscheduler(box.pid) == number
+    assert os.sched_getparam(box.pid).sched_priority == 5
+
+
+@requires.program("chrt")
+@pytest.mark.parametrize(
+    ("period", "shown"),
+    [({"period": 30_000_000}, "10000000/20000000/30000000"),
+     # The kernel takes 0 for the deadline: sched(7).
+     ({}, "10000000/20000000/20000000")],
+)  # fmt: skip
+def test_scheduler_deadline_has_its_three_times_and_0_for_one_that_is_absent(ocipy, bundle, period, shown):
+    bundle.process["scheduler"] = {
+        "policy": "SCHED_DEADLINE", "runtime": 10_000_000, "deadline": 20_000_000, **period
+    }  # fmt: skip
+    text = os.popen(f"chrt -p {ocipy.start(bundle, 'sleep', '100').pid}").read()
+    assert "SCHED_DEADLINE" in text
+    assert shown in text
+
+
 def test_scheduler_nice(ocipy, bundle):
     bundle.process["scheduler"] = {"policy": "SCHED_BATCH", "nice": 7}
     assert os.getpriority(os.PRIO_PROCESS, ocipy.start(bundle, "sleep", "100").pid) == 7
+
+
+def test_scheduler_nice_is_0_when_it_is_not_given(ocipy, bundle):
+    bundle.process["scheduler"] = {"policy": "SCHED_BATCH"}
+    box = ocipy.start(bundle, "sleep", "100", prefix=["nice", "-n", "5"])
+    assert os.getpriority(os.PRIO_PROCESS, box.pid) == 0
+
+
+def test_exec_cpu_affinity_is_not_for_init(ocipy, bundle):
+    cpus = os.sched_getaffinity(0)
+    bundle.process["execCPUAffinity"] = {"initial": str(min(cpus)), "final": str(min(cpus))}
+    assert os.sched_getaffinity(ocipy.start(bundle, "sleep", "100").pid) >= cpus
 
 
 def test_scheduler_flags(ocipy, bundle):

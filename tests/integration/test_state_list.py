@@ -5,6 +5,9 @@ import re
 
 import pytest
 from support import host, requires
+from support.runtime import command
+
+from ocipy.spec.schema import schema_problems
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
@@ -65,7 +68,9 @@ def test_state_shows_the_container_while_it_is_creating(ocipy, bundle, scratch):
     creating = ocipy.spawn("create", "--bundle", bundle.path, id)
     try:
         host.wait_for((scratch / "reached").exists, "the hook")
-        assert json.loads(ocipy("state", id).ok().out)["status"] == "creating"
+        state = json.loads(ocipy("state", id).ok().out)
+        assert (state["status"], state["id"], state["bundle"]) == ("creating", id, str(bundle.path))
+        assert state["ociVersion"] == "1.3.0"
         ocipy("start", id).refused("creating")
         assert json.loads(ocipy("state", id).ok().out)["status"] == "creating"
     finally:
@@ -74,6 +79,38 @@ def test_state_shows_the_container_while_it_is_creating(ocipy, bundle, scratch):
                 ocipy.signal(pid)
         creating.wait(host.PATIENCE)
     assert creating.returncode == 1
+
+
+@pytest.fixture
+def follows_the_schema():
+    """A function that checks a state document."""
+    pytest.importorskip("jsonschema")
+
+    def check(state, status):
+        assert schema_problems("state", state) == []
+        assert state["status"] == status
+
+    return check
+
+
+def test_state_document_follows_the_schema_in_every_phase(ocipy, bundle, scratch, follows_the_schema):
+    """While it is creating, the hook asks itself."""
+    note = scratch / "state"
+    id = ocipy.new_id()
+    script = f"exec {command()} --root {ocipy.root} state {id} > {note}"
+    hook = bundle.file("../hook", f"#!/bin/sh\n{script}\n", 0o755)
+    bundle.config["hooks"] = {"createContainer": [], "createRuntime": [{"path": str(hook)}]}
+    box = ocipy.create(bundle, "sleep", "100", id=id)
+    follows_the_schema(json.loads(note.read_text()), "creating")
+    follows_the_schema(box.state(), "created")
+    follows_the_schema(box.start().state(), "running")
+    box.kill("KILL").ok()
+    box.wait()
+    follows_the_schema(box.state(), "stopped")
+
+
+def test_state_without_annotations_has_no_empty_map(ocipy, bundle):
+    assert "annotations" not in ocipy.create(bundle, "true").state()
 
 
 def test_list_as_table_has_a_line_for_each_container(ocipy, bundle, make_bundle):

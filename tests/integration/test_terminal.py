@@ -139,6 +139,12 @@ def test_console_size(detached, bundle):
     terminal.expect("33 111")
 
 
+@requires.ocipy_itself
+def test_console_size_is_ignored_without_a_terminal(ocipy, bundle):
+    bundle.process["consoleSize"] = {"height": 70_000, "width": 0}
+    assert ocipy.run(bundle, "echo", "fine").ok().out == "fine\n"
+
+
 def test_descriptor_of_the_terminal_is_not_left_with_the_program(detached):
     box, _terminal, _payload = detached("sleep", "100")
     assert sorted(host.fdsnap(box.pid)) == [0, 1, 2]

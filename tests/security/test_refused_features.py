@@ -55,7 +55,7 @@ def test_sec_2019_16884_apparmor_profile_is_never_ignored(ocipy, bundle):
 
 @pytest.mark.parametrize("name", ["uidMappings", "gidMappings"])
 def test_sec_idmapped_mounts_are_never_ignored(ocipy, bundle, name):
-    bundle.mount("/data", "bind", bundle.path, "bind").mounts[-1][name] = MAP
+    bundle.mount("/data", "bind", bundle.path, "bind").mounts[-1].update(uidMappings=MAP, gidMappings=MAP)
     refused(ocipy, bundle, f"mounts[{len(bundle.mounts) - 1}].{name}")
 
 

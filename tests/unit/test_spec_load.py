@@ -16,6 +16,7 @@ MINIMAL = {
     "process": {"args": ["sh"], "cwd": "/", "user": {"uid": 0, "gid": 0}},
 }
 ABSENT = object()
+MAPPING = {"containerID": 0, "hostID": 0, "size": 1}
 
 
 def config(path="", value=ABSENT):
@@ -89,6 +90,7 @@ BAD = [
     ("hostname", "x" * 65, "hostname"),
     ("hostname", "é" * 33, "hostname", "loader"),
     ("domainname", "x" * 65, "domainname"),
+    ("annotations", [], "annotations"),
     ("annotations", {"": "x"}, 'annotations[""]'),
     ("annotations", {"a": 1}, "annotations.a"),
     ("annotations", {"a.b": None}, 'annotations["a.b"]', "loader"),
@@ -103,6 +105,8 @@ BAD = [
     ("mounts", [{"destination": "/a", "options": ["ro", 1]}], "mounts[0].options[1]"),
     ("mounts", [{"destination": "/a", "uidMappings": [{"hostID": 0, "size": 1}]}],
      "mounts[0].uidMappings[0].containerID"),
+    ("mounts", [{"destination": "/a", "uidMappings": [MAPPING]}], "mounts[0].gidMappings", "loader"),
+    ("mounts", [{"destination": "/a", "gidMappings": [MAPPING]}], "mounts[0].uidMappings", "loader"),
     # process
     ("process", [], "process"),
     ("process.args", ABSENT, "process.args"),
@@ -117,9 +121,11 @@ BAD = [
     ("process.env", ["A=\0"], "process.env[0]"),
     ("process.terminal", 1, "process.terminal"),
     ("process.consoleSize", {"height": 1}, "process.consoleSize.width"),
-    ("process.consoleSize", {"height": 1, "width": 65536}, "process.consoleSize.width"),
+    ("process.consoleSize", {"width": 1}, "process.consoleSize.height"),
+    ("process.consoleSize", {"height": 1, "width": 2**32}, "process.consoleSize.width"),
     ("process.user", ABSENT, "process.user"),
     ("process.user", {"uid": 0}, "process.user.gid"),
+    ("process.user", {"gid": 0}, "process.user.uid"),
     ("process.user", user(uid=2**32), "process.user.uid"),
     ("process.user", user(uid=2**32 - 1), "process.user.uid"),
     ("process.user", user(uid=-1), "process.user.uid"),
@@ -130,6 +136,9 @@ BAD = [
     ("process.user", user(additionalGids=[1, 2**32]), "process.user.additionalGids[1]"),
     ("process.capabilities", {"bounding": "CAP_KILL"}, "process.capabilities.bounding"),
     ("process.capabilities", {"ambient": [1]}, "process.capabilities.ambient[0]"),
+    ("process.rlimits", [limit(type=None)], "process.rlimits[0].type"),
+    ("process.rlimits", [limit(soft=None)], "process.rlimits[0].soft"),
+    ("process.rlimits", [limit(hard=None)], "process.rlimits[0].hard"),
     ("process.rlimits", [limit(type="RLIMIT_FOO")], "process.rlimits[0].type"),
     ("process.rlimits", [limit(type="rlimit_core")], "process.rlimits[0].type"),
     ("process.rlimits", [limit(), limit(type="RLIMIT_CPU"), limit()], "process.rlimits[2].type", "loader"),
@@ -150,6 +159,7 @@ BAD = [
     ("process.scheduler", {"policy": "SCHED_RR", "priority": 1, "nice": 1}, "process.scheduler.nice", "loader"),
     ("process.scheduler", {"policy": "SCHED_BATCH", "runtime": 1}, "process.scheduler.runtime", "loader"),
     ("process.ioPriority", {"priority": 1}, "process.ioPriority.class"),
+    ("process.ioPriority", {"class": "IOPRIO_CLASS_BE"}, "process.ioPriority.priority"),
     ("process.ioPriority", {"class": "IOPRIO_CLASS_FOO"}, "process.ioPriority.class"),
     ("process.ioPriority", {"class": "IOPRIO_CLASS_BE", "priority": 8}, "process.ioPriority.priority"),
     ("process.execCPUAffinity", {"initial": "a"}, "process.execCPUAffinity.initial"),
@@ -282,6 +292,7 @@ GOOD = [
     ("process.user", user(uid=2**32 - 2, umask=0), lambda spec: spec.process.user.umask == 0),
     ("process.capabilities", {"bounding": ["CAP_FUTURE"]}, lambda spec: spec.process.capabilities.bounding),
     ("process.consoleSize", {"height": 1, "width": 2}, lambda spec: spec.process.consoleSize.width == 2),
+    ("process.consoleSize", {"height": 1, "width": 65536}, lambda spec: not spec.process.terminal),
     ("process.rlimits", [limit(soft=2**64 - 1, hard=2**64 - 1)], lambda spec: spec.process.rlimits == (
         Rlimit(property="process.rlimits[0]", type="RLIMIT_CORE", soft=2**64 - 1, hard=2**64 - 1),)),
     ("process.ioPriority", {"class": "IOPRIO_CLASS_RT", "priority": 7},
@@ -337,7 +348,7 @@ BOUNDS = [
     ("process.user", lambda n: user(gid=n), 0, 2**32 - 2),
     ("process.user", lambda n: user(umask=n), 0, 0o777),
     ("process.user", lambda n: user(additionalGids=[n]), 0, 2**32 - 2),
-    ("process.consoleSize", lambda n: {"height": n, "width": 0}, 0, 2**16 - 1),
+    ("process.consoleSize", lambda n: {"height": n, "width": 0}, 0, 2**32 - 1),
     ("process.rlimits", lambda n: [limit(soft=0, hard=n)], 0, 2**64 - 1),
     ("process.oomScoreAdj", lambda n: n, -1000, 1000),
     ("process.scheduler", lambda n: {"policy": "SCHED_OTHER", "nice": n}, -20, 19),
@@ -415,6 +426,15 @@ def test_load_refuses_time_offsets_with_a_joined_time_namespace():
     document = config("linux.timeOffsets", {"boottime": {"secs": -5}})
     document["linux"]["namespaces"] = [{"type": "time", "path": "/proc/1/ns/time"}]
     with pytest.raises(ConfigError, match=r"linux\.timeOffsets: "):
+        load(encode(document).encode())
+
+
+@pytest.mark.parametrize("name", ["height", "width"])
+def test_load_refuses_a_console_size_that_no_terminal_can_have(name):
+    document = config("process.consoleSize", {"height": 1, "width": 1, name: 2**16})
+    load(encode(document).encode())
+    document["process"]["terminal"] = True
+    with pytest.raises(ConfigError, match=rf"process\.consoleSize\.{name}: 65536 is not in the range"):
         load(encode(document).encode())
 
 

@@ -47,8 +47,6 @@ def test_unsupported_names_a_label_of_the_process(name):
 @pytest.mark.parametrize(
     ("mount", "path"),
     [
-        ({"uidMappings": MAPPINGS}, "mounts[1].uidMappings"),
-        ({"gidMappings": MAPPINGS}, "mounts[1].gidMappings"),
         ({"options": ["rbind", "idmap"]}, "mounts[1].options[1]"),
         ({"options": ["ridmap"]}, "mounts[1].options[0]"),
         ({"options": ["idmap=uids=0-1-1"]}, "mounts[1].options[0]"),
@@ -56,6 +54,11 @@ def test_unsupported_names_a_label_of_the_process(name):
 )
 def test_unsupported_names_an_id_mapped_mount(mount, path):
     assert paths(mounts=[mount]) == [path]
+
+
+def test_unsupported_names_both_mappings_of_a_mount():
+    mount = {"uidMappings": MAPPINGS, "gidMappings": MAPPINGS}
+    assert paths(mounts=[mount]) == ["mounts[1].uidMappings", "mounts[1].gidMappings"]
 
 
 def test_unsupported_is_empty_for_properties_that_are_empty():
