@@ -26,7 +26,7 @@ from .process import (
     compile_identity,
     compile_rlimits,
 )
-from .rootfs import compile_rootfs
+from .rootfs import compile_rootfs, twin_devices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     Raises ConfigError with every property that this host or ocipy cannot honour; nothing has been touched then.
     """
     problems = unsupported(spec)
-    warnings: list[str] = []
+    warnings = twin_devices(spec)
     if spec.root is None:
         problems.append(("root", "is required"))
     settings, sysctls = compile_settings(spec, problems)
