@@ -18,7 +18,6 @@ from ocipy.spec.load import load
 from ocipy.spec.schema import schema_problems
 from ocipy.spec.unsupported import unsupported
 
-
 # features.md and features-linux.md of 1.3.0: each object and its properties.
 PROPERTIES = {
     "": "ociVersionMin ociVersionMax hooks mountOptions linux annotations potentiallyUnsafeConfigAnnotations",
