@@ -96,6 +96,12 @@ def test_features_schema_takes_absent_and_null_for_all_but_the_versions(value):
         assert [path for path, _text in schema_problems("features", {**versions, **value})] == [name]
 
 
+@pytest.mark.parametrize("annotations", [{"": "x"}, {"a": 1}, ["a"]])
+def test_features_schema_refuses_bad_annotations(annotations):
+    pytest.importorskip("jsonschema")
+    assert schema_problems("features", {"ociVersionMin": "1.0.0", "ociVersionMax": "1.3.0", "annotations": annotations})
+
+
 def test_features_asks_nothing_of_the_host():
     """The document is the program's own: making it opens no file and runs nothing."""
     code = """
@@ -157,6 +163,16 @@ def test_features_says_enabled_exactly_for_what_is_not_refused(document, feature
     linux = document["linux"]
     said = linux["mountExtensions"]["idmap"] if feature == "idmap" else linux[feature]
     assert said["enabled"] == (refused(**use) == [])
+
+
+def test_features_says_no_systemd_because_it_is_refused(document):
+    assert document["linux"]["cgroup"]["systemd"] is document["linux"]["cgroup"]["systemdUser"] is False
+
+
+@pytest.mark.parametrize("feature", [{"schemata": ["L3:0=f"]}, {"enableMonitoring": True}])
+def test_features_says_nothing_of_resctrl_is_there(document, feature):
+    assert set(document["linux"]["intelRdt"].values()) == {False}
+    assert refused(linux={"intelRdt": feature}) == ["linux.intelRdt"]
 
 
 def test_features_lists_no_memory_policy_because_each_is_refused(document):
