@@ -15,7 +15,7 @@ _OPTIONS = f"{_FEATURES}test_features_lists_mount_options_that_the_plan_knows"
 DOCUMENT = Document(
     "features.md",
     {
-        "Features Document": (
+        "Features Structure": (
             Sentence(
                 "MAY", "the runtime gives a JSON document of what it implements",
                 ("tests/integration/test_command_line.py::test_features_is_json_and_nothing_else",

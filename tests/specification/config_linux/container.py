@@ -96,7 +96,12 @@ FIRST = {
     ),
     "Devices": (
         Sentence("OPTIONAL", "`devices`", f"{_ROOTFS}test_listed_device"),
-        Sentence("MUST", "the listed devices are there in the container", f"{_ROOTFS}test_listed_device"),
+        Sentence(
+            "MUST", "the listed devices are there in the container",
+            (f"{_ROOTFS}test_listed_device", f"{_DEVICES}test_listed_devices_have_the_exact_mode_and_owner",
+             f"{_DEVICES}test_bound_dev_is_left_alone"),
+            "but in a /dev that the config binds from elsewhere, which is complete and not the container's to change",
+        ),
         Sentence(
             "MAY", "they are supplied in any way: made, bound, linked",
             (f"{_ROOTFS}test_listed_device", f"{_DEVICES}test_in_a_user_namespace_the_hosts_nodes_are_bound"),
@@ -167,7 +172,12 @@ FIRST = {
 
 LAST = {
     "Rootfs Mount Propagation": (
-        Sentence("OPTIONAL", "`rootfsPropagation`", f"{_ROOTFS}test_rootfs_propagation"),
+        Sentence(
+            "OPTIONAL", "`rootfsPropagation`: shared, slave, private or unbindable",
+            (f"{_ROOTFS}test_rootfs_propagation", _BAD,
+             "tests/integration/test_init_rootfs.py::test_root_propagation_unbindable_forbids_to_bind_the_root"),
+            "the forms that begin with r, too, as with every peer",
+        ),
     ),
     "Masked Paths": (
         Sentence(
