@@ -49,8 +49,8 @@ def features() -> dict[str, Any]:
         "mountOptions": MOUNT_OPTIONS,
         "linux": LINUX,
         "annotations": {"org.opencontainers.ocipy.version": __version__},
-        # No annotation of config.json changes what ocipy does.
-        "potentiallyUnsafeConfigAnnotations": [],
+        # The default signal of `kill`; no other annotation of config.json changes what ocipy does.
+        "potentiallyUnsafeConfigAnnotations": ["org.opencontainers.image.stopSignal"],
     }
 
 

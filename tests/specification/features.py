@@ -24,6 +24,7 @@ DOCUMENT = Document(
             Sentence(
                 "SHOULD", "the document is fixed when the runtime is built, not when it runs",
                 f"{_FEATURES}test_features_asks_nothing_of_the_host",
+                "but for seccomp: what the libseccomp and the kernel that are there can do",
             ),
             Sentence("MAY", "all properties but the two versions are absent or null", _SCHEMA),
             Sentence(
@@ -75,7 +76,7 @@ DOCUMENT = Document(
         "Unsafe annotations in config.json": (
             Sentence(
                 "OPTIONAL", "`potentiallyUnsafeConfigAnnotations`",
-                f"{_FEATURES}test_features_names_no_unsafe_annotation_because_none_is_read",
+                f"{_FEATURES}test_features_names_the_one_annotation_that_changes_what_ocipy_does",
             ),
         ),
     },

@@ -12,11 +12,10 @@ _CAPABILITIES = f"{_FEATURES}test_features_lists_capabilities_that_are_recognize
 _RDMA = f"{_FEATURES}test_features_says_rdma_because_both_versions_of_cgroups_get_its_limits"
 _POLICY = f"{_FEATURES}test_features_lists_no_memory_policy_because_each_is_refused"
 _SYSTEMD = "tests/security/test_refused_features.py::test_sec_crun_1_24_systemd_manager_is_never_ignored"
-_NO_SECCOMP = "ocipy has no seccomp so far, says so by `enabled` and lists nothing"
-
-
-def _seccomp(level: str, text: str) -> Sentence:
-    return Sentence(level, text, _ENABLED, _NO_SECCOMP)
+_LISTS = f"{_FEATURES}test_features_lists_of_seccomp_what_a_config_can_have"
+_FLAGS = f"{_FEATURES}test_features_lists_the_flags_of_seccomp_that_the_kernel_has"
+_NO_LISTENER = f"{_FEATURES}test_features_lists_no_part_of_the_seccomp_listener"
+_OFF = f"{_FEATURES}test_features_says_that_seccomp_is_off_without_libseccomp"
 
 
 DOCUMENT = Document(
@@ -53,18 +52,21 @@ DOCUMENT = Document(
             Sentence("OPTIONAL", "`rdma`", _RDMA),
         ),
         "Seccomp": (
-            _seccomp("OPTIONAL", "`seccomp`"),
-            _seccomp("OPTIONAL", "`enabled`"),
-            _seccomp("OPTIONAL", "`actions`"),
-            _seccomp("MUST", "each listed action is recognized"),
-            _seccomp("OPTIONAL", "`operators`"),
-            _seccomp("MUST", "each listed operator is recognized"),
-            _seccomp("OPTIONAL", "`archs`"),
-            _seccomp("MUST", "each listed architecture is recognized"),
-            _seccomp("OPTIONAL", "`knownFlags`"),
-            _seccomp("MUST", "each listed flag is recognized"),
-            _seccomp("OPTIONAL", "`supportedFlags`"),
-            _seccomp("MUST", "each of them is recognized and supported"),
+            Sentence("OPTIONAL", "`seccomp`", (_LISTS, _OFF)),
+            Sentence("OPTIONAL", "`enabled`", (_LISTS, _OFF)),
+            Sentence("OPTIONAL", "`actions`", (_LISTS, _NO_LISTENER)),
+            Sentence("MUST", "each listed action is recognized", _LISTS),
+            Sentence("OPTIONAL", "`operators`", _LISTS),
+            Sentence("MUST", "each listed operator is recognized", _LISTS),
+            Sentence("OPTIONAL", "`archs`", _LISTS, "those that the libseccomp of the host can compile for"),
+            Sentence("MUST", "each listed architecture is recognized", _LISTS),
+            Sentence("OPTIONAL", "`knownFlags`", (_LISTS, _NO_LISTENER)),
+            Sentence("MUST", "each listed flag is recognized", _LISTS),
+            Sentence("OPTIONAL", "`supportedFlags`", (_LISTS, _FLAGS)),
+            Sentence(
+                "MUST", "each of them is recognized and supported",
+                (_FLAGS, "tests/integration/test_seccomp.py::test_flags_reach_the_kernel"),
+            ),
         ),
         "AppArmor": (
             Sentence("OPTIONAL", "`apparmor`", _ENABLED),

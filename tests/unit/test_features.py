@@ -154,7 +154,6 @@ def test_features_lists_capabilities_that_are_recognized(document):
     [
         ("intelRdt", {"linux": {"intelRdt": {}}}),
         ("netDevices", {"linux": {"netDevices": {"eth0": {}}}}),
-        ("seccomp", {"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW"}}}),
         ("selinux", {"linux": {"mountLabel": "a:b:c"}}),
         ("apparmor", {"process": {"args": ["x"], "cwd": "/", "user": {"uid": 0, "gid": 0}, "apparmorProfile": "a"}}),
         ("idmap", {"mounts": [{"destination": "/a", "uidMappings": MAPPING, "gidMappings": MAPPING}]}),
@@ -194,8 +193,9 @@ def test_features_says_rdma_because_both_versions_of_cgroups_get_its_limits(docu
     assert document["linux"]["cgroup"]["rdma"] is document["linux"]["cgroup"][f"v{version}"] is True
 
 
-def test_features_names_no_unsafe_annotation_because_none_is_read(document):
-    assert document["potentiallyUnsafeConfigAnnotations"] == []
+def test_features_names_the_one_annotation_that_changes_what_ocipy_does(document):
+    """It is the signal that `kill` sends when none is named."""
+    assert document["potentiallyUnsafeConfigAnnotations"] == ["org.opencontainers.image.stopSignal"]
 
 
 def test_features_lists_exactly_the_namespaces_that_are_supported(document):
