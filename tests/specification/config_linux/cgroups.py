@@ -100,7 +100,7 @@ CGROUPS = {
             f"{_PLAN}test_the_owner_of_a_cgroup_is_not_changed_without_its_writable_mount",
         ),
         Sentence(
-            "SHOULD", "only the directory, and the files in it that /sys/kernel/cgroup/delegate lists, change the owner",
+            "SHOULD", "only the directory, and its files that /sys/kernel/cgroup/delegate lists, change the owner",
             (_DELEGATION, _OWNER_V2),
         ),
         Sentence("MUST NOT", "a listed file that the cgroup lacks is an error", _DELEGATION),
@@ -279,7 +279,8 @@ CGROUPS = {
         Sentence(
             "MUST", "a limit that cannot be converted is an error",
             (_NOT_ON_V2, f"{_CGROUP}test_what_v2_does_not_have_is_refused_by_name",
-             f"{_PLAN}test_swap_without_a_limit_is_refused_on_v2", f"{_PLAN}test_what_asks_for_nothing_is_no_error_on_v2"),
+             f"{_PLAN}test_swap_without_a_limit_is_refused_on_v2",
+             f"{_PLAN}test_what_asks_for_nothing_is_no_error_on_v2"),
         ),
     ),
 }

@@ -87,7 +87,8 @@ FIRST = {
              f"{_NAMESPACES}test_offsets_of_a_time_namespace"),
         ),
         Sentence(
-            "OPTIONAL", "`secs` of a clock", (f"{_NAMESPACES}test_offsets_of_the_time_namespace_are_the_programs", _WIDTH)
+            "OPTIONAL", "`secs` of a clock",
+            (f"{_NAMESPACES}test_offsets_of_the_time_namespace_are_the_programs", _WIDTH),
         ),
         Sentence(
             "OPTIONAL", "`nanosecs` of a clock",
@@ -204,7 +205,9 @@ LAST = {
     ),
     "Personality": (
         Sentence("OPTIONAL", "`personality`", "tests/integration/test_process.py::test_personality"),
-        Sentence("REQUIRED", "`domain`: LINUX or LINUX32", (_BAD, "tests/integration/test_process.py::test_personality")),
+        Sentence(
+            "REQUIRED", "`domain`: LINUX or LINUX32", (_BAD, "tests/integration/test_process.py::test_personality")
+        ),
         Sentence("OPTIONAL", "`flags`; none are defined", (_BAD, _GOOD), "an empty list is fine, any flag an error"),
     ),
 }
