@@ -27,12 +27,13 @@ MOUNT_OPTIONS = sorted({
 
 # spec/unsupported.py has the other side of each False here.
 LINUX = {
-    "namespaces": sorted(set(NAMESPACES) - {"user"}),
+    "namespaces": sorted(NAMESPACES),
     "capabilities": list(CAPABILITIES),
-    "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": False},
+    "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True},
     "seccomp": {"enabled": False},
     "apparmor": {"enabled": False},
     "selinux": {"enabled": False},
+    "memoryPolicy": {"modes": [], "flags": []},
     "intelRdt": {"enabled": False, "schemata": False, "monitoring": False},
     "mountExtensions": {"idmap": {"enabled": False}},
     "netDevices": {"enabled": False},
@@ -48,6 +49,8 @@ def features() -> dict[str, Any]:
         "mountOptions": MOUNT_OPTIONS,
         "linux": LINUX,
         "annotations": {"org.opencontainers.ocipy.version": __version__},
+        # The default signal of `kill`; no other annotation of config.json changes what ocipy does.
+        "potentiallyUnsafeConfigAnnotations": ["org.opencontainers.image.stopSignal"],
     }
 
 

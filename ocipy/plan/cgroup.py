@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ..errors import ConfigError
 from ..spec.model import Resources
-from .cgroup_operations import CreateCgroup, EnableControllers
+from .cgroup_operations import CreateCgroup, DelegateCgroup, EnableControllers
+from .mounts import clean
+from .users import uid_on_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,24 @@ def compile_cgroup(spec: Spec, facts: CgroupFacts, id: str) -> tuple[list[Operat
         operations.append(
             EnableControllers(property=_PATH, root=facts.unified, directory=unified, controllers=facts.available)
         )
+        limits += _delegation(spec, unified)
     return operations + limits, warnings
+
+
+def _delegation(spec: Spec, directory: str) -> list[Operation]:
+    """config-linux.md, Cgroup ownership: the container's user owns its cgroup if and only if the config has a new
+    cgroup namespace and mounts the cgroup writable. On v1 delegation is not secure.
+    """
+    new_namespace = any(namespace.type == "cgroup" and not namespace.path for namespace in spec.linux.namespaces)
+    writable = any(
+        mount.source == "cgroup" and clean(mount.destination) == "/sys/fs/cgroup" and "ro" not in mount.options
+        for mount in spec.mounts
+    )
+    uid = uid_on_host(spec)
+    # The host's root owns it already.
+    if not (new_namespace and writable and uid):
+        return []
+    return [DelegateCgroup(property="linux.cgroupsPath", directory=directory, uid=uid)]
 
 
 def cgroup_directories(path: str, facts: CgroupFacts, id: str) -> tuple[tuple[str, str], ...]:

@@ -105,3 +105,14 @@ class AttachDeviceProgram(Operation):
             return f"{'allow' if allow else 'deny'} {kind} {numbers} {access}"
 
         return "attach device program: " + ", ".join(map(text, self.rules))
+
+
+class DelegateCgroup(Operation):
+    """Cgroup v2: make a user the owner of `directory` and of what the kernel lets a delegate write there."""
+
+    side: ClassVar[str] = HOST
+    directory: str
+    uid: int
+
+    def describe(self) -> str:
+        return f"make user {self.uid} the owner of {self.directory}"

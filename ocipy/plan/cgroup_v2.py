@@ -50,16 +50,19 @@ class V2(Limits):
         if resources.blockIO:
             self._block_io(resources.blockIO)
         self.hugepages(resources.hugepageLimits, "max")
-        if resources.network and (resources.network.classID or resources.network.priorities):
-            self._ignore("network")
+        if resources.network:
+            for name in ("classID", "priorities"):
+                if getattr(resources.network, name):
+                    self._refuse(f"{RESOURCES}.network.{name}")
         self.rdma(resources)
         if resources.memory:
             self._memory(resources.memory)
         for name, value in resources.unified:
             self._unified(name, value)
 
-    def _ignore(self, name: str) -> None:
-        self.warn(f"{RESOURCES}.{name}", "cgroup v2 has no such setting; ignored")
+    def _refuse(self, property: str) -> None:
+        """config-linux.md, Unified: what cannot be converted MUST be an error."""
+        self.problems.append((property, "cgroup v2 has no such setting; take it out"))
 
     def _cpu(self, cpu: CPU) -> None:
         path = f"{RESOURCES}.cpu"
@@ -75,7 +78,7 @@ class V2(Limits):
         self.write(f"{path}.burst", "cpu", "cpu.max.burst", given(cpu.burst))
         for name in ("realtimeRuntime", "realtimePeriod"):
             if given(getattr(cpu, name)) is not None:
-                self._ignore(f"cpu.{name}")
+                self._refuse(f"{path}.{name}")
         self.write(f"{path}.cpus", "cpuset", "cpuset.cpus", cpu.cpus or None)
         self.write(f"{path}.mems", "cpuset", "cpuset.mems", cpu.mems or None)
 
@@ -90,9 +93,16 @@ class V2(Limits):
             self._swap(f"{path}.swap", limit, swap)
         self.write(f"{path}.limit", "memory", "memory.max", _bytes(limit))
         self.write(f"{path}.reservation", "memory", "memory.low", _bytes(given(memory.reservation)))
-        for name in ("kernel", "kernelTCP", "swappiness", "disableOOMKiller"):
-            if getattr(memory, name):
-                self._ignore(f"memory.{name}")
+        # -1 and 0 set no limit; that the OOM killer is on and memory is accounted hierarchically is what v2 does.
+        for name, asked in (
+            ("kernel", (memory.kernel or 0) > 0),
+            ("kernelTCP", (memory.kernelTCP or 0) > 0),
+            ("swappiness", memory.swappiness is not None),
+            ("disableOOMKiller", memory.disableOOMKiller),
+            ("useHierarchy", memory.useHierarchy is False),
+        ):
+            if asked:
+                self._refuse(f"{path}.{name}")
 
     def _swap(self, property: str, limit: int | None, total: int) -> None:
         """The specification's `swap` is memory plus swap; v2 limits swap alone."""
@@ -112,7 +122,7 @@ class V2(Limits):
             choices = ("io.bfq.weight", str(weight)), ("io.weight", f"default {io_weight(weight)}")
             self.write_first(f"{path}.weight", "io", *choices)
         if given(block.leafWeight) is not None:
-            self._ignore("blockIO.leafWeight")
+            self._refuse(f"{path}.leafWeight")
         for device in block.weightDevice:
             number = f"{device.major}:{device.minor}"
             if given(device.weight) is not None:
@@ -120,7 +130,7 @@ class V2(Limits):
                 choices = ("io.bfq.weight", f"{number} {weight}"), ("io.weight", f"{number} {io_weight(weight)}")
                 self.write_first(f"{device.property}.weight", "io", *choices)
             if given(device.leafWeight) is not None:
-                self.warn(f"{device.property}.leafWeight", "cgroup v2 has no such setting; ignored")
+                self._refuse(f"{device.property}.leafWeight")
         for name, key in _THROTTLE:
             for throttle in getattr(block, name):
                 line = f"{throttle.major}:{throttle.minor} {key}={throttle.rate or 'max'}"

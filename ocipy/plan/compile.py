@@ -27,7 +27,7 @@ from .process import (
     compile_limits,
     compile_rlimits,
 )
-from .rootfs import compile_rootfs
+from .rootfs import compile_rootfs, twin_devices
 from .users import compile_users
 
 TYPE_CHECKING = False
@@ -68,7 +68,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     Raises ConfigError with every property that this host or ocipy cannot honour; nothing has been touched then.
     """
     problems = unsupported(spec)
-    warnings: list[str] = []
+    warnings = twin_devices(spec)
     if spec.root is None:
         problems.append(("root", "is required"))
     settings, sysctls = compile_settings(spec, problems)

@@ -220,6 +220,21 @@ def _devices(spec: Spec, problems: list[tuple[str, str]]) -> list[Operation]:
     return operations
 
 
+def twin_devices(spec: Spec) -> list[str]:
+    """Gives a warning for each device that is listed under a second path: config-linux.md, Devices, SHOULD NOT."""
+    first: dict[tuple[str, int, int], str] = {}
+    warnings = []
+    for device in spec.linux.devices:
+        if device.type == "p":
+            continue
+        kind = "b" if device.type == "b" else "c"
+        path = first.setdefault((kind, device.major, device.minor), device.path)
+        if clean(path) != clean(device.path):
+            numbers = f"{kind} {device.major}:{device.minor}"
+            warnings.append(f"{device.property}.path: {device.path} is the device {numbers}, as is {path}")
+    return warnings
+
+
 def _device(device: Device, bind: bool, problems: list[tuple[str, str]]) -> CreateDevice:
     path = clean(device.path)
     if device.type not in ("c", "u", "b", "p"):

@@ -100,6 +100,18 @@ def _maps(mappings: Sequence[IDMapping], id: int) -> bool:
     return any(mapping.containerID <= id < mapping.containerID + mapping.size for mapping in mappings)
 
 
+def uid_on_host(spec: Spec) -> int:
+    """Gives the uid of the process as the host sees it, 0 where a namespace with unknown mappings is joined."""
+    uid = spec.process.user.uid if spec.process else 0
+    namespace = next((namespace for namespace in spec.linux.namespaces if namespace.type == "user"), None)
+    if namespace is None:
+        return uid
+    for mapping in () if namespace.path else spec.linux.uidMappings:
+        if mapping.containerID <= uid < mapping.containerID + mapping.size:
+            return mapping.hostID + uid - mapping.containerID
+    return 0
+
+
 def _first(mappings: Sequence[IDMapping]) -> int:
     """Gives 0, or where that is not mapped, the least id that is."""
     return min((mapping.containerID for mapping in mappings), default=0)

@@ -67,6 +67,12 @@ def attach_device_program(creation: Creation, property: str, directory: str, rul
     devices.attach_device_program(property, directory, rules)
 
 
+def delegate_cgroup(creation: Creation, property: str, directory: str, uid: int) -> None:
+    from ..cgroup import delegate
+
+    delegate.delegate_cgroup(property, directory, uid)
+
+
 def listen_for_start(creation: Creation, property: str) -> None:
     directory = creation.container.store.directory(creation.container.id)
     creation.listener = sockets.listen(directory, START)
@@ -188,6 +194,7 @@ HANDLERS: dict[str, Callable[..., None]] = {
     "CheckMemoryUsage": _limit(write.check_memory_usage),
     "WriteDeviceRules": _limit(write.write_device_rules),
     "AttachDeviceProgram": attach_device_program,
+    "DelegateCgroup": delegate_cgroup,
     "ListenForStart": listen_for_start,
     "CreateInit": create_init,
     "WriteIDMappings": write_id_mappings,

@@ -112,7 +112,7 @@ _cpu = record(
     },
 )
 
-_pids = then(members(required={"limit": INT64}), lambda pids: pids["limit"])
+_pids = then(members({}, {"limit": INT64}), lambda pids: pids.get("limit"))
 
 # --- blockIO
 

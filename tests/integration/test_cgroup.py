@@ -35,6 +35,17 @@ def test_relative_path_is_below_the_callers_own_cgroup(ocipy, bundle):
     assert host.cgroup(box.pid, "pids") == base / f"{box_id}-relative"
 
 
+@pytest.mark.parametrize("start", ["/", ""])
+def test_the_same_path_is_the_same_cgroup_each_time(ocipy, bundle, start):
+    bundle.linux["cgroupsPath"] = f"{start}{ocipy.new_id()}-again"
+    places = []
+    for _ in range(2):
+        box = ocipy.create(bundle, "true")
+        places.append(host.Path(f"/proc/{box.pid}/cgroup").read_text())
+        box.delete(force=True).ok()
+    assert places[0] == places[1]
+
+
 @requires.ocipy_itself
 @pytest.mark.parametrize("path", ["/../../x", "../x", "/", "/a/../../b"])
 def test_path_that_leaves_the_hierarchy_is_refused(ocipy, bundle, path):
@@ -50,6 +61,43 @@ def test_cgroup_that_another_container_uses_is_refused(ocipy, bundle, make_bundl
     ocipy.created(other, "true", id=id).refused("cgroup is not empty")
     assert first.status() == "running"
     assert host.processes_of(first.id) == [first.pid]
+
+
+@requires.controller("freezer")
+def test_frozen_cgroup_is_refused(ocipy, bundle):
+    id = ocipy.new_id()
+    bundle.linux["cgroupsPath"] = f"/{id}"
+    directory = host.CGROUP_ROOT / ("" if host.CGROUP_V2 else "freezer") / id
+    directory.mkdir()
+    file, frozen, thawed = ("cgroup.freeze", "1", "0") if host.CGROUP_V2 else ("freezer.state", "FROZEN", "THAWED")
+    (directory / file).write_text(frozen)
+    try:
+        ocipy.created(bundle, "true", id=id).refused("frozen")
+    finally:
+        (directory / file).write_text(thawed)
+        directory.rmdir()
+
+
+@requires.cgroup_v2
+@requires.ocipy_itself
+def test_user_owns_its_writable_cgroup_v2(ocipy, bundle):
+    bundle.unmount("/sys/fs/cgroup").mount("/sys/fs/cgroup", "cgroup", "cgroup", "rw", "nosuid")
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    box = ocipy.create(bundle, "sh", "-c", "mkdir /sys/fs/cgroup/below && echo made; echo 1 > /sys/fs/cgroup/pids.max")
+    own = host.cgroup(box.pid, "pids")
+    delegated = host.Path("/sys/kernel/cgroup/delegate").read_text().split()
+    owned = {path.name for path in own.iterdir() if path.stat().st_uid == 1000}
+    assert own.stat().st_uid == 1000
+    assert owned == {name for name in delegated if (own / name).exists()}
+    box.start().wait()
+    assert box.output() == "made\n"
+
+
+@requires.cgroup_v2
+def test_read_only_cgroup_v2_stays_roots(ocipy, bundle):
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    own = host.cgroup(ocipy.create(bundle, "true").pid, "pids")
+    assert {path.stat().st_uid for path in (own, *own.iterdir())} == {0}
 
 
 @requires.controller("memory")
@@ -87,6 +135,7 @@ def test_oom_killer_can_be_disabled_v1(ocipy, bundle):
 
 
 @requires.controller("memory")
+@requires.cgroup_v1
 @requires.ocipy_itself
 def test_kernel_memory_is_a_warning(ocipy, bundle):
     bundle.resources["memory"] = {"kernel": 64 << 20}
@@ -148,6 +197,38 @@ def test_pids_limit(ocipy, bundle, limit, shown):
     assert host.read_cgroup(ocipy.create(bundle, "true").pid, "pids", "pids.max") == shown
 
 
+@requires.controller("pids")
+@requires.ocipy_itself
+def test_pids_limit_of_zero_leaves_the_program_alone(ocipy, bundle):
+    """0 is a limit: the program itself, which is there already, and nothing beside it."""
+    bundle.resources["pids"] = {"limit": 0}
+    result = ocipy.run(bundle, "sh", "-c", "echo one; ls &")
+    assert (result.out, "can't fork" in result.err) == ("one\n", True), result
+
+
+@requires.controller("pids")
+@requires.ocipy_itself
+def test_pids_without_a_limit_sets_none(ocipy, bundle):
+    bundle.resources["pids"] = {}
+    assert host.read_cgroup(ocipy.create(bundle, "true").pid, "pids", "pids.max") == "max"
+
+
+@requires.cgroup_v2
+@requires.controller("memory")
+def test_unified_values_v2(ocipy, bundle):
+    bundle.resources["unified"] = {"memory.high": "67108864", "memory.oom.group": "1", "cgroup.max.depth": "3"}
+    box = ocipy.create(bundle, "true")
+    found = {name: host.read_cgroup(box.pid, "memory", name) for name in bundle.resources["unified"]}
+    assert found == bundle.resources["unified"]
+
+
+@requires.cgroup_v2
+@requires.ocipy_itself
+def test_unified_value_of_a_missing_controller_is_refused_v2(ocipy, bundle):
+    bundle.resources["unified"] = {"nosuch.max": "1"}
+    ocipy.created(bundle, "true").refused("linux.resources.unified", "nosuch")
+
+
 @requires.controller("blkio")
 @requires.cgroup_v1
 def test_block_device_throttles_v1(ocipy, bundle):
@@ -198,6 +279,17 @@ def test_what_v1_does_not_have_is_refused_by_name(ocipy, bundle, resources, path
         pytest.skip("this host has the controller rdma")
     bundle.resources.update(resources)
     ocipy.created(bundle, "true").refused(path)
+
+
+@requires.cgroup_v2
+@requires.ocipy_itself
+@pytest.mark.parametrize(
+    ("resources", "path"),
+    [({"memory": {"swappiness": 1}}, "memory.swappiness"), ({"network": {"classID": 1}}, "network.classID")],
+)
+def test_what_v2_does_not_have_is_refused_by_name(ocipy, bundle, resources, path):
+    bundle.resources.update(resources)
+    ocipy.created(bundle, "true").refused(f"linux.resources.{path}")
 
 
 @pytest.mark.parametrize(

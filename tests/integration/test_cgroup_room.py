@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ocipy.cgroup import create, freezer, join, kill, write
+from ocipy.cgroup import create, delegate, freezer, join, kill, write
 from ocipy.cgroup.devices import attach_device_program
 from ocipy.cgroup.host import detect
 from ocipy.cgroup.processes import processes, subtree
@@ -270,6 +270,35 @@ def test_the_first_file_that_exists_gets_its_value(room):
         assert stream.read().strip() == "1"
     with pytest.raises(OcipyError, match=r"no\.such"):
         write.write_first_cgroup_file("p", directory, (("no.such", "1"),))
+
+
+def test_a_limit_below_the_usage_is_refused_when_asked_to_check(tmp_path):
+    (tmp_path / "memory.current").write_text("4096\n")
+    write.check_memory_usage("linux.resources.memory.limit", str(tmp_path), 4096)
+    with pytest.raises(OcipyError, match=r"linux\.resources\.memory\.limit: rejecting memory limit 4095 < usage 4096"):
+        write.check_memory_usage("linux.resources.memory.limit", str(tmp_path), 4095)
+
+
+# --- delegation
+
+
+@needs_v2_hierarchy
+def test_delegation_gives_the_directory_and_the_files_of_the_kernels_list_and_no_others(room):
+    room.create()
+    directory = room.directories[""]
+    with open("/sys/kernel/cgroup/delegate") as stream:
+        listed = set(stream.read().split())
+    assert listed - set(os.listdir(directory))  # a listed file that is not there is no error
+    delegate.delegate_cgroup(PROPERTY, directory, 1000)
+    assert os.stat(directory).st_uid == 1000
+    assert {name for name in os.listdir(directory) if os.stat(f"{directory}/{name}").st_uid == 1000} == (
+        listed & set(os.listdir(directory))
+    )
+    assert {os.stat(f"{directory}/{name}").st_gid for name in (".", *os.listdir(directory))} == {0}
+
+
+def test_a_kernel_without_a_list_delegates_the_files_of_the_specification():
+    assert delegate.delegated_files("/no/such/list") == ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
 
 
 # --- devices

@@ -161,6 +161,12 @@ def test_features_is_json_and_nothing_else(ocipy):
     assert result.err == ""
 
 
+@pytest.mark.parametrize("name", ["ociVersionMin", "ociVersionMax"])
+def test_config_of_the_versions_that_features_names_runs(ocipy, bundle, name):
+    bundle.config["ociVersion"] = json.loads(ocipy("features").ok().out)[name]
+    ocipy.run(bundle, "true").ok()
+
+
 def test_spec_writes_a_config_that_runs(ocipy, bundle):
     ocipy("spec", "--bundle", bundle.path).ok()
     config = json.loads((bundle.path / "config.json").read_text())

@@ -230,3 +230,10 @@ def test_config_without_mounts_and_linux_runs_in_the_hosts_namespaces(ocipy, bun
     del bundle.config["mounts"], bundle.config["linux"], bundle.config["hostname"]
     del bundle.process["capabilities"]
     assert ocipy.run(bundle, "echo", "plain").ok().out == "plain\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "type"), [("/proc", "proc"), ("/sys", "sysfs"), ("/dev/pts", "devpts"), ("/dev/shm", "tmpfs")]
+)
+def test_default_file_system_is_there_with_the_default_config(ocipy, bundle, path, type):
+    assert host.mount_at(ocipy.create(bundle, "true").pid, path).type == type

@@ -136,6 +136,30 @@ def test_relative_path_of_a_namespace_is_refused(ocipy, bundle):
     ocipy.created(bundle, "true", cwd="/").refused("linux.namespaces", "absolute")
 
 
+@pytest.mark.parametrize("type", ["pid", "network", "mount", "ipc", "uts", "cgroup", "time"])
+def test_path_of_another_type_of_namespace_is_refused(ocipy, bundle, holder, type):
+    other = "ipc" if type != "ipc" else "uts"
+    bundle.namespace(type, f"/proc/{holder}/ns/{other}")
+    if type == "mount":
+        del bundle.linux["maskedPaths"], bundle.linux["readonlyPaths"], bundle.config["mounts"]
+    ocipy.created(bundle, "true").refused(f"/proc/{holder}/ns/{other}")
+    assert host.statesnap(ocipy.root) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "absent"])
+def test_path_that_is_no_namespace_is_refused(ocipy, bundle, scratch, kind):
+    if kind == "file":
+        (scratch / "place").write_text("")
+    bundle.namespace("ipc", scratch / "place")
+    ocipy.created(bundle, "true").refused(str(scratch / "place"))
+
+
+def test_namespace_that_is_listed_twice_is_refused(ocipy, bundle):
+    bundle.linux["namespaces"].append({"type": "ipc"})
+    ocipy.created(bundle, "true").refused("namespace")
+    assert host.statesnap(ocipy.root) == []
+
+
 def test_a_bound_namespace_outlives_its_maker(ocipy, bundle, scratch):
     place = scratch / "uts"
     place.write_text("")

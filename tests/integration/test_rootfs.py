@@ -137,6 +137,14 @@ def test_device_outside_dev(ocipy, bundle):
 
 
 @requires.ocipy_itself
+def test_device_that_is_listed_under_two_paths_is_a_warning(ocipy, bundle):
+    bundle.linux["devices"] = [{"path": f"/dev/{name}", "type": "c", "major": 1, "minor": 5} for name in ("a", "b")]
+    box = ocipy.create(bundle, "true")
+    assert "linux.devices[1].path" in box.result.err
+    assert inside(box, "dev/a").lstat().st_rdev == inside(box, "dev/b").lstat().st_rdev
+
+
+@requires.ocipy_itself
 @pytest.mark.parametrize("kind", ["file", "directory", "other device", "fifo"])
 def test_existing_node_that_does_not_match_is_refused(ocipy, bundle, kind):
     place = bundle.rootfs / "opt/own"

@@ -67,6 +67,13 @@ def test_sec_other_properties_are_never_ignored(ocipy, bundle, name, value):
     refused(ocipy, bundle, f"linux.{name}")
 
 
+def test_sec_no_resctrl_is_touched_when_none_is_asked_for(traced, bundle):
+    """config-linux.md, IntelRdt."""
+    trace = traced(bundle.args("true"), "%file,fsopen")
+    seen = "".join(file.read_text() for file in trace.directory.iterdir())
+    assert "pivot_root" in seen and "/sys/fs/cgroup" in seen and "resctrl" not in seen
+
+
 def test_sec_crun_1_24_systemd_manager_is_never_ignored(ocipy, bundle):
     refused(ocipy, bundle, "systemd", "--systemd-cgroup")
 

@@ -14,11 +14,15 @@ from ocipy.spec.model import (
     HugepageLimit,
     Linux,
     Memory,
+    Mount,
+    Namespace,
     Network,
     NetworkPriority,
+    Process,
     Resources,
     Spec,
     ThrottleDevice,
+    User,
     WeightDevice,
 )
 
@@ -140,7 +144,7 @@ def test_every_operation_runs_on_the_host_and_describes_itself_in_a_line():
 # --- limits
 
 TABLE = [
-    # resources, on v1, on v2
+    # resources, on v1, on v2 (None: refused there)
     (
         Resources(cpu=CPU(shares=1024, quota=50000, period=100000, burst=1000, cpus="0-1", mems="0")),
         [
@@ -180,7 +184,7 @@ TABLE = [
             ("cpu.realtimePeriod", "cpu,cpuacct/box/cpu.rt_period_us", "1000"),
             ("cpu.realtimeRuntime", "cpu,cpuacct/box/cpu.rt_runtime_us", "900"),
         ],
-        [],
+        None,
     ),
     (
         Resources(memory=Memory(limit=1000, swap=3000, reservation=500)),
@@ -219,7 +223,7 @@ TABLE = [
             ("memory.disableOOMKiller", "memory/box/memory.oom_control", "1"),
             ("memory.useHierarchy", "memory/box/memory.use_hierarchy", "1"),
         ],
-        [],
+        None,
     ),
     # The engines write 0 for "no limit asked".
     (Resources(memory=Memory(limit=0, swap=0, reservation=0), cpu=CPU(shares=0, quota=0, period=0)), [], []),
@@ -245,7 +249,7 @@ TABLE = [
     (
         Resources(blockIO=BlockIO(leafWeight=300)),
         [("blockIO.leafWeight", "WriteFirstCgroupFile", (("blkio.leaf_weight", "300"),))],
-        [],
+        None,
     ),
     (
         Resources(
@@ -283,7 +287,7 @@ TABLE = [
             ("network.classID", "net_cls,net_prio/box/net_cls.classid", "17"),
             ("N.priority", "net_cls,net_prio/box/net_prio.ifpriomap", "eth0 3"),
         ],
-        [],
+        None,
     ),
     (
         Resources(rdma=(("mlx5_1", 3, None), ("mlx5_2", 1, 2))),
@@ -303,7 +307,8 @@ TABLE = [
 def test_limits_become_writes_with_the_property_that_asks(resources, on_v1, on_v2):
     assert writes(resources, V1) == on_v1
     assert writes(resources, HYBRID) == on_v1
-    assert writes(resources, V2) == on_v2
+    if on_v2 is not None:
+        assert writes(resources, V2) == on_v2
 
 
 def test_reservation_of_huge_pages_is_optional_because_older_kernels_lack_it():
@@ -414,22 +419,35 @@ def test_swap_below_the_limit_is_refused_on_v2():
 
 
 @pytest.mark.parametrize(
-    ("resources", "warned"),
+    ("resources", "refused"),
     [
         (Resources(memory=Memory(kernel=1)), ["memory.kernel"]),
         (
-            Resources(memory=Memory(kernelTCP=1, swappiness=5, disableOOMKiller=True)),
-            ["memory.kernelTCP", "memory.swappiness", "memory.disableOOMKiller"],
+            Resources(memory=Memory(kernelTCP=1, swappiness=0, disableOOMKiller=True, useHierarchy=False)),
+            ["memory.kernelTCP", "memory.swappiness", "memory.disableOOMKiller", "memory.useHierarchy"],
         ),
         (Resources(cpu=CPU(realtimeRuntime=1, realtimePeriod=2)), ["cpu.realtimeRuntime", "cpu.realtimePeriod"]),
         (Resources(blockIO=BlockIO(leafWeight=10)), ["blockIO.leafWeight"]),
-        (Resources(network=Network(classID=1)), ["network"]),
+        (
+            Resources(blockIO=BlockIO(weightDevice=(WeightDevice(property="linux.resources.W", major=8, minor=0,
+                                                                 leafWeight=10),))),
+            ["W.leafWeight"],
+        ),
+        (
+            Resources(network=Network(classID=1, priorities=(NetworkPriority(property="N", name="x", priority=1),))),
+            ["network.classID", "network.priorities"],
+        ),
     ],
-)
-def test_what_v2_lacks_is_a_warning_that_names_the_property(resources, warned):
-    operations, warnings = compiled(resources, V2)
-    assert [text.split(": ")[0] for text in warnings] == [f"linux.resources.{name}" for name in warned]
-    assert [type(operation).__name__ for operation in operations][3:] == []
+)  # fmt: skip
+def test_what_cannot_be_converted_for_v2_is_refused_by_name(resources, refused):
+    assert [path for path, _ in problems(resources, V2)] == [f"linux.resources.{name}" for name in refused]
+
+
+def test_what_asks_for_nothing_is_no_error_on_v2():
+    """What the engines write where they want no limit, and what v2 does anyhow."""
+    memory = Memory(kernel=-1, kernelTCP=0, disableOOMKiller=False, useHierarchy=True)
+    nothing = Resources(memory=memory, cpu=CPU(realtimeRuntime=0), network=Network(classID=0), blockIO=BlockIO())
+    assert writes(nothing, V2) == []
 
 
 def test_kernel_memory_is_a_warning_on_v1_because_the_kernel_ignores_it():
@@ -440,3 +458,63 @@ def test_a_host_without_cgroups_runs_unrestricted_with_a_warning():
     operations, warnings = compiled(Resources(devices=(DeviceRule(property="d", allow=False),)), NONE)
     assert operations == []
     assert [text.split(": ")[0] for text in warnings] == ["linux.resources.devices"]
+
+
+# --- delegation
+
+CGROUP_MOUNT = Mount(property="mounts[0]", destination="/sys/fs/cgroup/", type="cgroup", source="cgroup")
+CGROUP_NAMESPACE = Namespace(property="linux.namespaces[0]", type="cgroup")
+
+
+def owners(facts=V2, mount=CGROUP_MOUNT, namespace=CGROUP_NAMESPACE, uid=1000):
+    """Gives what the plan makes another user the owner of."""
+    wanted = Spec(
+        ociVersion="1.3.0", hooks=Hooks(), mounts=(mount,) if mount else (),
+        process=Process(args=("sh",), cwd="/", user=User(uid=uid)),
+        linux=Linux(cgroupsPath="/box", namespaces=(namespace,) if namespace else ()),
+    )  # fmt: skip
+    operations, _ = compile_cgroup(wanted, facts, "id")
+    return [operation.wire()[2:] for operation in operations if type(operation).__name__ == "DelegateCgroup"]
+
+
+@pytest.mark.parametrize("options", [(), ("rw", "nosuid")])
+def test_the_user_owns_a_cgroup_of_v2_that_is_mounted_writable_in_a_new_namespace(options):
+    mount = Mount(property="mounts[0]", destination="/sys/fs/cgroup", source="cgroup", options=options)
+    assert owners(mount=mount) == [(f"{ROOT}/box", 1000)]
+
+
+@pytest.mark.parametrize("facts", [V1, HYBRID, NONE])
+def test_the_owner_of_a_cgroup_is_not_changed_on_v1(facts):
+    assert owners(facts) == []
+
+
+@pytest.mark.parametrize(
+    "namespace", [None, Namespace(property="linux.namespaces[0]", type="cgroup", path="/proc/1/ns/cgroup")]
+)
+def test_the_owner_of_a_cgroup_is_not_changed_without_a_new_cgroup_namespace(namespace):
+    assert owners(namespace=namespace) == []
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        None,
+        Mount(property="mounts[0]", destination="/sys/fs/cgroup", source="cgroup", options=("nosuid", "ro")),
+        Mount(property="mounts[0]", destination="/elsewhere", source="cgroup"),
+        Mount(property="mounts[0]", destination="/sys/fs/cgroup", type="tmpfs", source="tmpfs"),
+    ],
+    ids=["absent", "read-only", "elsewhere", "another source"],
+)
+def test_the_owner_of_a_cgroup_is_not_changed_without_its_writable_mount(mount):
+    assert owners(mount=mount) == []
+
+
+def test_unified_writes_a_file_that_ocipy_does_not_know():
+    assert writes(Resources(unified=(("memory.of_2040", "x y"),)), V2) == [
+        ("unified.memory.of_2040", "box/memory.of_2040", "x y")
+    ]
+
+
+def test_unified_refuses_a_controller_that_is_not_there():
+    found = problems(Resources(unified=(("misc.max", "1"),)), V2)
+    assert found == [("linux.resources.unified.misc.max", "this host (cgroup v2) has no misc controller")]

@@ -7,7 +7,7 @@ import pytest
 from ocipy.errors import ConfigError
 from ocipy.linux import mount as kernel
 from ocipy.plan.facts import CgroupFacts, HostFacts
-from ocipy.plan.rootfs import compile_rootfs
+from ocipy.plan.rootfs import compile_rootfs, twin_devices
 from ocipy.spec.model import Device, Hooks, Linux, Mount, Namespace, Process, Root, Spec, User
 
 DEV_BIND = Mount(property="mounts[0]", destination="/dev/", source="/dev", options=("rbind",))
@@ -81,6 +81,13 @@ def test_dev_null_must_be_the_null_device(type, numbers):
 
 def test_unknown_type_of_device_is_refused():
     assert problems(devices=(device("/dev/x", "q"),)) == ["linux.devices[0].type"]
+
+
+def test_a_device_that_is_listed_under_two_paths_is_a_warning():
+    listed = (device("/dev/a", "u", 1, 5), device("/dev/a/"), device("/dev/b", "b", 1, 5), device("/dev/p", "p"),
+              device("/dev/q", "p"), device("/dev/c", "c", 1, 5))  # fmt: skip
+    spec = Spec(ociVersion="1.3.0", hooks=Hooks(), linux=Linux(devices=listed))
+    assert twin_devices(spec) == ["linux.devices[0].path: /dev/c is the device c 1:5, as is /dev/a"]
 
 
 def test_in_a_user_namespace_nodes_are_bound_and_fifos_made():
