@@ -59,6 +59,10 @@ def _make_init(channel: Channel, preserved: int) -> None:
     if file_system_magic(proc) != PROC_SUPER_MAGIC:
         raise OcipyError("/proc of the host is not a proc file system")
     init = Init(channel, proc, request["bundle"], named, preserved)
+    if request["seccomp"]:
+        from ..linux.seccomp import Filter
+
+        init.seccomp = Filter(request["seccomp"])
     joined = list(zip(request["joined"], init.take("namespaces"), strict=True))
     _join([pair for pair in joined if pair[0] != process.CLONE_NEWCGROUP])
     if request["offsets"]:

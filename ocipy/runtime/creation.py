@@ -28,6 +28,7 @@ class Creation:
     """One `create` at work.
 
     config: the bytes of config.json. console: descriptor of the terminal that init opened, or -1. pidfd: that of init.
+    seccomp: the compiled filter, or b"".
     """
 
     def __init__(self, container: Container, config: bytes, plan: Plan, stage: Stage, log: Log) -> None:
@@ -41,6 +42,7 @@ class Creation:
         self.pidfd = -1
         self.console = -1
         self.pid_file = ""
+        self.seccomp = b""
         self.cgroups_made: list[str] = []
         self.recorded = False
         # The operations by turns: consecutive ones of a side belong together.

@@ -19,6 +19,7 @@ from .store import CONFIG, START
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from ..cgroup.device_program import Rule
     from .creation import Creation
@@ -44,6 +45,12 @@ def record_creating(creation: Creation, property: str, directory: str) -> None:
     container.store.save(container.id, container.record)
     # What happens to the bundle's config.json from now on has no effect (runtime.md, Create).
     container.store.write(container.id, CONFIG, creation.config)
+
+
+def compile_seccomp(creation: Creation, property: str, *profile: Any) -> None:
+    from . import seccomp_cache
+
+    creation.seccomp = seccomp_cache.program(creation.container.store.root, profile, creation.log)
 
 
 def create_cgroup(creation: Creation, property: str, directories: tuple[tuple[str, str], ...]) -> None:
@@ -86,6 +93,7 @@ def create_init(
         "offsets": offsets,
         "descriptors": [(name, len(numbers)) for name, numbers in named.items()],
         "hook_state": jsontext.encode(creation.container.hook_state(CREATED, with_pid=False)),
+        "seccomp": creation.seccomp,
         "segments": [
             [(index, operation.wire()) for index, operation in turn]
             for turn in creation.turns
@@ -168,6 +176,7 @@ def run_host_hook(
 HANDLERS: dict[str, Callable[..., None]] = {
     "OpenNamespace": open_namespace,
     "RecordCreating": record_creating,
+    "CompileSeccomp": compile_seccomp,
     "CreateCgroup": create_cgroup,
     "EnableControllers": _limit(cgroup_create.enable_controllers),
     "WriteCgroupFile": _limit(write.write_cgroup_file),
