@@ -76,7 +76,7 @@ def _check_rule(rule: dict[str, Any], path: str, problems: Problems) -> None:
 def _check_seccomp(profile: dict[str, Any], path: str, problems: Problems) -> None:
     _check_number(profile, "defaultAction", "defaultErrnoRet", path, problems)
     if profile.get("listenerMetadata") and not profile.get("listenerPath"):
-        problems.append((f"{path}.listenerMetadata", "it must not be set without listenerPath"))
+        problems.append((f"{path}.listenerPath", "the property is required with listenerMetadata"))
 
 
 def _names(convert: Converter) -> Converter:

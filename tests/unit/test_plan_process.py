@@ -125,9 +125,9 @@ def test_program_is_looked_up_in_the_containers_path():
 
 
 def test_describing_the_program_shows_no_variable():
-    from ocipy.plan.process import ExecuteProgram
+    from ocipy.plan.process import PrepareProgram
 
-    assert "hunter2" not in ExecuteProgram(property="", args=("sh",), env=("PASSWORD=hunter2",)).describe()
+    assert "hunter2" not in PrepareProgram(property="", args=("sh",), env=("PASSWORD=hunter2",)).describe()
 
 
 def settings(**changes):
