@@ -6,6 +6,7 @@ Loading it takes a millisecond, so nothing imports this module until a filter is
 from __future__ import annotations
 
 import _ctypes
+import errno
 import os
 import struct
 
@@ -107,7 +108,8 @@ class Library:
         """Gives an empty filter for the native architecture. default: value of its action."""
         context = self._init(default)
         if not context:
-            raise failure("seccomp_init", 12, os.strerror(12), None)
+            # It says no more; out of memory is the less likely reason.
+            raise failure("seccomp_init", errno.EINVAL, os.strerror(errno.EINVAL), None)
         return Context(self, context)
 
 
@@ -123,7 +125,7 @@ class Context:
 
     def add_architecture(self, token: int) -> None:
         """Lets the rules apply to one more architecture; no error when they do."""
-        _check("seccomp_arch_add", self._library._arch_add(self._context, token), ignored=17)
+        _check("seccomp_arch_add", self._library._arch_add(self._context, token), ignored=errno.EEXIST)
 
     def optimize(self) -> None:
         """Asks for a binary tree instead of a chain, if this version can make one."""

@@ -23,8 +23,8 @@ ARCHITECTURES = tuple("SCMP_ARCH_" + name for name in (
     "X86", "X86_64", "X32", "ARM", "AARCH64", "MIPS", "MIPS64", "MIPS64N32", "MIPSEL", "MIPSEL64", "MIPSEL64N32",
     "PPC", "PPC64", "PPC64LE", "S390", "S390X", "PARISC", "PARISC64", "RISCV64", "LOONGARCH64", "M68K", "SH", "SHEB",
 ))  # fmt: skip
-# The number of an action has 16 bits; of an errno the kernel honours 4095 at most (MAX_ERRNO).
-_LARGEST = {"SCMP_ACT_ERRNO": 4095, "SCMP_ACT_TRACE": 65535}
+# The number of an action has 16 bits; an errno must be less than MAX_ERRNO of the kernel, says libseccomp.
+_LARGEST = {"SCMP_ACT_ERRNO": 4094, "SCMP_ACT_TRACE": 65535}
 
 
 class SeccompArg(Record):

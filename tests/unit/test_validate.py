@@ -142,7 +142,7 @@ EQUAL = {"index": 0, "value": 2**64 - 1, "op": "SCMP_CMP_EQ"}
     [
         ({"seccomp": {}}, "seccomp.defaultAction"),
         ({"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1}}, "seccomp.defaultErrnoRet"),
-        ({"seccomp": SECCOMP | {"defaultErrnoRet": 4096}}, "seccomp.defaultErrnoRet"),
+        ({"seccomp": SECCOMP | {"defaultErrnoRet": 4095}}, "seccomp.defaultErrnoRet"),
         ({"seccomp": SECCOMP | {"architectures": ["SCMP_ARCH_FOO"]}}, "seccomp.architectures[0]"),
         ({"seccomp": SECCOMP | {"flags": ["FOO"]}}, "seccomp.flags[0]"),
         ({"seccomp": SECCOMP | {"listenerMetadata": "x"}}, "seccomp.listenerPath"),
