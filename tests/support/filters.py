@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import struct
 import time
@@ -29,7 +30,7 @@ _HOLDS = {
 def run(program: bytes, architecture: int, number: int, arguments: tuple[int, ...] = ()) -> int:
     """What the kernel would do: executes classic BPF on a struct seccomp_data (linux/filter.h, linux/seccomp.h)."""
     data = struct.pack("<IIQ6Q", number & 0xFFFFFFFF, architecture, 0, *arguments, *(0,) * (6 - len(arguments)))
-    instructions = list(struct.iter_unpack("<HBBI", program))
+    instructions = _instructions(program)
     place = accumulator = 0
     while True:
         code, true, false, value = instructions[place]
@@ -52,6 +53,11 @@ def run(program: bytes, architecture: int, number: int, arguments: tuple[int, ..
             return value
         else:
             raise AssertionError(f"an instruction that no filter here has: {code:#x}")
+
+
+@functools.cache
+def _instructions(program: bytes) -> list[tuple[int, int, int, int]]:
+    return list(struct.iter_unpack("<HBBI", program))
 
 
 def action(name: str, number: int | None = None) -> int:
