@@ -55,9 +55,15 @@ def compare(index: int, op: str, value: int, two: int = 0) -> dict:
 def of_the_suite() -> dict:
     """What `opencontainers/runtime-tools` puts into the config of each of its tests: few calls newer than 2017."""
     engines = of_the_engines()
-    newer = {"openat2", "close_range", "faccessat2", "clone3", "setns", "unshare", "pidfd_open", "pidfd_getfd",
-             "pidfd_send_signal", "process_madvise", "epoll_pwait2", "rseq", "mount", "umount2",
-             "pivot_root"}  # fmt: skip
+    newer = set(
+        "openat2 close_range faccessat2 clone3 pidfd_open pidfd_getfd pidfd_send_signal process_madvise epoll_pwait2 "
+        "rseq io_pgetevents io_uring_enter io_uring_register io_uring_setup open_tree move_mount fsopen fsconfig fsmount "
+        "fspick mount_setattr landlock_add_rule landlock_create_ruleset landlock_restrict_self memfd_secret "
+        "process_mrelease futex_waitv set_mempolicy_home_node quotactl_fd cachestat fchmodat2 map_shadow_stack "
+        "futex_wait futex_wake futex_requeue pkey_alloc pkey_free pkey_mprotect "
+        # These need capabilities.
+        "setns unshare mount umount umount2 pivot_root".split()
+    )
     names = sorted({name for rule in engines["syscalls"] if not rule.get("args") for name in rule["names"]} - newer)
     namespaces = 0x7C020000
     return {
