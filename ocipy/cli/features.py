@@ -1,4 +1,7 @@
-"""`ocipy features`: what this runtime implements, whatever the host has (features.md of the specification)."""
+"""`ocipy features`: what this runtime implements, whatever the host has (features.md of the specification).
+
+Seccomp depends on the host all the same: its architectures are those of the libseccomp that is there.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,6 @@ LINUX = {
     "namespaces": sorted(NAMESPACES),
     "capabilities": list(CAPABILITIES),
     "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True},
-    "seccomp": {"enabled": False},
     "apparmor": {"enabled": False},
     "selinux": {"enabled": False},
     "memoryPolicy": {"modes": [], "flags": []},
@@ -40,15 +42,39 @@ LINUX = {
 }
 
 
+def _seccomp() -> tuple[dict[str, Any], str]:
+    """Gives linux.seccomp and the version of libseccomp, "" without one."""
+    from ..linux import libseccomp, seccomp
+    from ..spec.seccomp import ARCHITECTURES
+
+    try:
+        library = libseccomp.Library()
+    except OSError:
+        return {"enabled": False}, ""
+    return {
+        "enabled": True,
+        "actions": sorted(seccomp.ACTIONS),
+        "operators": sorted(seccomp.OPERATORS),
+        "archs": sorted(name for name in ARCHITECTURES if library.architecture(name)),
+        "knownFlags": list(seccomp.FLAGS),
+        "supportedFlags": [name for name in seccomp.FLAGS if seccomp.is_flag_supported(name)],
+    }, library.version
+
+
 def features() -> dict[str, Any]:
     """Gives the features document as a value."""
+    seccomp, version = _seccomp()
+    annotations = {"org.opencontainers.ocipy.version": __version__}
+    if version:
+        # The name that runc gave it.
+        annotations["io.github.seccomp.libseccomp.version"] = version
     return {
         "ociVersionMin": "1.0.0",
         "ociVersionMax": "1.3.0",
         "hooks": list(Hooks.FIELDS),
         "mountOptions": MOUNT_OPTIONS,
-        "linux": LINUX,
-        "annotations": {"org.opencontainers.ocipy.version": __version__},
+        "linux": LINUX | {"seccomp": seccomp},
+        "annotations": annotations,
         # The default signal of `kill`; no other annotation of config.json changes what ocipy does.
         "potentiallyUnsafeConfigAnnotations": ["org.opencontainers.image.stopSignal"],
     }

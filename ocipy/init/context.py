@@ -9,6 +9,8 @@ from ..linux.process import close_others
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..linux.process import Execution
+    from ..linux.seccomp import Filter
     from .channel import Channel
 
 _WITHIN = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV
@@ -27,6 +29,7 @@ class Init:
     file_mask, directory_mask: the first mask of its kind, from which further ones are cloned, or -1.
     hook_state: the JSON that hooks get, without the pid. home: HOME when the config has none.
     program: path of the executable, once found. in_directory: whether the working directory could be entered.
+    seccomp: the filter to load, when the config has one. execution: the prepared execve(2).
     """
 
     def __init__(self, channel: Channel, proc: int, bundle: str, preserved: int) -> None:
@@ -45,6 +48,8 @@ class Init:
         self.home = ""
         self.program = ""
         self.in_directory = False
+        self.seccomp: Filter
+        self.execution: Execution
         self.last_capability = int(self.read_proc("sys/kernel/cap_last_cap"))
 
     def close_foreign(self) -> None:

@@ -89,9 +89,17 @@ def await_start(init: Init, property: str) -> None:
     init.channel.send(("started",))
 
 
-def execute_program(init: Init, property: str, args: tuple[str, ...], env: tuple[str, ...]) -> None:
+def prepare_program(init: Init, property: str, args: tuple[str, ...], env: tuple[str, ...]) -> None:
     reset_signals()
-    os.execve(init.program, args, init.environment(env))
+    init.execution = process.Execution(init.program, args, init.environment(env))
+
+
+def load_seccomp(init: Init, property: str, flags: int) -> None:
+    init.seccomp.load(flags)
+
+
+def execute_program(init: Init, property: str, args: tuple[str, ...]) -> None:
+    init.execution.execute()
 
 
 HANDLERS = {
@@ -99,5 +107,7 @@ HANDLERS = {
     "VerifyDirectory": verify_directory,
     "FindProgram": find_program,
     "AwaitStart": await_start,
+    "PrepareProgram": prepare_program,
+    "LoadSeccomp": load_seccomp,
     "ExecuteProgram": execute_program,
 }

@@ -35,10 +35,12 @@ _NUMBERS = {
     "sched_setaffinity": (203, 122),
     "unshare": (272, 97),
     "setns": (308, 268),
+    "seccomp": (317, 277),
     "sched_setattr": (314, 274),
     "bpf": (321, 280),
     "execveat": (322, 281),
     "personality": (135, 92),
+    "execve": (59, 221),
     "prlimit64": (302, 261),
     "rt_sigaction": (13, 134),
     "statfs": (137, 43),
@@ -61,7 +63,7 @@ class _Long(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "l"
 
 
-class _Word(_ctypes._SimpleCData):  # type: ignore[type-arg]
+class Word(_ctypes._SimpleCData):  # type: ignore[type-arg]
     """A machine word: takes a number, bytes (by address), a Buffer or None."""
 
     _type_ = "P"
@@ -78,7 +80,7 @@ class _Function(_ctypes.CFuncPtr):
 
 _libc = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
 _syscall = _Function(_ctypes.dlsym(_libc, "syscall"))
-_syscall.argtypes = (_Word,) * 7
+_syscall.argtypes = (Word,) * 7
 
 
 def buffer(size: int) -> Any:

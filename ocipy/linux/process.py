@@ -5,7 +5,12 @@ from __future__ import annotations
 import _signal
 import struct
 
-from .libc import address, buffer, syscall
+from . import os
+from .libc import Pinned, address, buffer, syscall
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 CLONE_NEWTIME = 0x00000080
 CLONE_PARENT = 0x00008000
@@ -111,6 +116,26 @@ def reset_signals() -> None:
         if number not in (_signal.SIGKILL, _signal.SIGSTOP):
             syscall("rt_sigaction", number, default, 0, 8)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
+class Execution:
+    """execve(2) with all that it needs laid out in memory, so that it is one system call and no allocation."""
+
+    def __init__(self, path: str, args: Sequence[str], env: Mapping[str, str]) -> None:
+        self._path = os.fsencode(path)
+        words = [os.fsencode(word) for word in (*args, *(f"{name}={value}" for name, value in env.items()))]
+        self._memory = Pinned(b"\0".join(words))
+        position = self._memory.address
+        addresses = []
+        for word in words:
+            addresses.append(position)
+            position += len(word) + 1
+        self._args = struct.pack(f"{len(args) + 1}P", *addresses[: len(args)], 0)
+        self._env = struct.pack(f"{len(env) + 1}P", *addresses[len(args) :], 0)
+
+    def execute(self) -> None:
+        """Becomes the program. Raises OSError; does not return otherwise."""
+        syscall("execve", self._path, self._args, self._env, object=self._path)
 
 
 def get_rlimit(name: str, *, pid: int = 0) -> tuple[int, int]:

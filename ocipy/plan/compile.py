@@ -21,6 +21,7 @@ from .namespaces import JoinCgroup, NewCgroupNamespace, compile_namespaces, comp
 from .process import (
     AwaitStart,
     ExecuteProgram,
+    PrepareProgram,
     SetPersonality,
     compile_before_root,
     compile_identity,
@@ -93,6 +94,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     operations = [
         *opened,
         RecordCreating(property="", directory=request.directory),
+        *_filter(spec),
         *cgroup,
         ListenForStart(property=""),
         create_init,
@@ -137,8 +139,22 @@ def _identity(spec: Spec, facts: HostFacts, request: Request, warnings: list[str
         operations.append(SetPersonality(property="linux.personality.domain", domain=domain))
     if spec.process:
         keyring = "" if request.no_new_keyring else f"_ses.{request.id}"
-        operations += compile_identity(spec.process, facts, keyring=keyring, warnings=warnings)
+        kept = 0
+        if spec.linux.seccomp:
+            from .seccomp import kept_capabilities
+
+            kept = kept_capabilities(spec.process, facts.capabilities)
+        operations += compile_identity(spec.process, facts, keyring=keyring, warnings=warnings, kept=kept)
     return operations
+
+
+def _filter(spec: Spec) -> list[Operation]:
+    """Gives what makes the seccomp filter; early, for a profile may be wrong in ways that only its compiler sees."""
+    if not (spec.linux.seccomp and spec.process):
+        return []
+    from .seccomp import compile_filter
+
+    return [compile_filter(spec.linux.seccomp)]
 
 
 def _announcements(spec: Spec, request: Request, cgroups: tuple[tuple[str, str], ...]) -> list[Operation]:
@@ -157,11 +173,21 @@ def _announcements(spec: Spec, request: Request, cgroups: tuple[tuple[str, str],
 
 
 def _program(spec: Spec, request: Request) -> list[Operation]:
-    """Gives what comes right before the program; the limits are last, for they would bind ocipy too."""
+    """Gives what comes right before the program.
+
+    The limits come late, for they would bind ocipy too. Under the filter nothing is done but execve(2): whatever it
+    denies, the program begins.
+    """
     if spec.process is None:
         return []
     process = spec.process
-    return [
+    operations: list[Operation] = [
+        PrepareProgram(property="process.args", args=process.args, env=process.env + request.listen_env),
         *compile_rlimits(process),
-        ExecuteProgram(property="process.args", args=process.args, env=process.env + request.listen_env),
     ]
+    if spec.linux.seccomp:
+        from .seccomp import compile_load
+
+        operations.append(compile_load(spec.linux.seccomp))
+    operations.append(ExecuteProgram(property="process.args", args=process.args))
+    return operations

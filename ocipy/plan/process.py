@@ -170,10 +170,19 @@ class AwaitStart(Operation):
         return "wait for start"
 
 
+class PrepareProgram(Operation):
+    """All that can be done for execve(2) ahead of it: limits and a seccomp filter come between."""
+
+    args: tuple[str, ...]
+    # Not described: values may be secrets.
+    env: tuple[str, ...]
+
+    def describe(self) -> str:
+        return "reset all signals; lay out the program's arguments and environment"
+
+
 class ExecuteProgram(Operation):
     args: tuple[str, ...]
-    # Names only are described: values may be secrets.
-    env: tuple[str, ...]
 
     def describe(self) -> str:
         return f"execute {' '.join(self.args)}"
@@ -197,9 +206,12 @@ def compile_before_root(process: Process) -> list[Operation]:
 
 
 def compile_identity(
-    process: Process, facts: HostFacts, *, keyring: str, warnings: list[str]
+    process: Process, facts: HostFacts, *, keyring: str, warnings: list[str], kept: int = 0
 ) -> list[Operation]:
-    """Gives the steps from root's privileges to the process's own. keyring: name of its session keyring, or ""."""
+    """Gives the steps from root's privileges to the process's own.
+
+    keyring: name of its session keyring, or "". kept: bit mask of capabilities that init keeps until execve(2).
+    """
     user = process.user
     operations: list[Operation] = []
     if keyring:
@@ -214,6 +226,8 @@ def compile_identity(
             umask=0o022 if user.umask is None else user.umask, bounding=masks["bounding"],
         )
     )  # fmt: skip
+    masks["permitted"] |= kept
+    masks["effective"] |= kept
     operations.append(SetCapabilities(property="process.capabilities", **masks))
     if process.noNewPrivileges:
         operations.append(SetNoNewPrivileges(property="process.noNewPrivileges"))

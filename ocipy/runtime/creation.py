@@ -28,7 +28,8 @@ class Creation:
     """One `create` at work.
 
     config: the bytes of config.json. preserved: number of descriptors after stderr that the program gets. console:
-    descriptor of the terminal that init opened, or -1. channel, pidfd: to init, once it is made.
+    descriptor of the terminal that init opened, or -1. channel, pidfd: to init, once it is made. seccomp: the
+    compiled filter, or b"".
     """
 
     def __init__(self, container: Container, config: bytes, plan: Plan, preserved: int, log: Log) -> None:
@@ -43,6 +44,7 @@ class Creation:
         self.pidfd = -1
         self.console = -1
         self.pid_file = ""
+        self.seccomp = b""
         self.cgroups_made: list[str] = []
         self.recorded = False
         # The operations by turns: consecutive ones of a side belong together.

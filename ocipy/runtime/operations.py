@@ -22,6 +22,7 @@ from .store import CONFIG, START
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from ..cgroup.device_program import Rule
     from ..init.birth import Turn
@@ -48,6 +49,12 @@ def record_creating(creation: Creation, property: str, directory: str) -> None:
     container.store.save(container.id, container.record)
     # What happens to the bundle's config.json from now on has no effect (runtime.md, Create).
     container.store.write(container.id, CONFIG, creation.config)
+
+
+def compile_seccomp(creation: Creation, property: str, *profile: Any) -> None:
+    from . import seccomp_cache
+
+    creation.seccomp = seccomp_cache.program(creation.container.store.root, profile, creation.log)
 
 
 def create_cgroup(creation: Creation, property: str, directories: tuple[tuple[str, str], ...]) -> None:
@@ -97,6 +104,10 @@ def create_init(
         init.descriptors["start"] = [creation.listener.detach()]
     if any(cgroups):
         init.descriptors["cgroup"] = join.open_join(cgroups)
+    if creation.seccomp:
+        from ..linux.seccomp import Filter
+
+        init.seccomp = Filter(creation.seccomp)
     turns: list[Turn] = [turn for turn in creation.turns if turn[0][1].side == CONTAINER]
     born = Birth(flags, creation.namespaces, offsets, into, own_memory)
     pid, creation.pidfd = make_init(born, init, turns, creation.channel)
@@ -186,6 +197,7 @@ def run_host_hook(
 HANDLERS: dict[str, Callable[..., None]] = {
     "OpenNamespace": open_namespace,
     "RecordCreating": record_creating,
+    "CompileSeccomp": compile_seccomp,
     "CreateCgroup": create_cgroup,
     "EnableControllers": _limit(cgroup_create.enable_controllers),
     "WriteCgroupFile": _limit(write.write_cgroup_file),

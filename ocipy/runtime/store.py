@@ -135,8 +135,14 @@ class Store:
         return True
 
     def ids(self) -> list[str]:
-        """Gives the ids of all containers, sorted. Raises OSError when the root cannot be listed."""
-        return sorted(entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False))
+        """Gives the ids of all containers, sorted. Raises OSError when the root cannot be listed.
+
+        A directory whose name is no id, such as that of compiled seccomp filters, is none of them.
+        """
+        return sorted(
+            entry.name for entry in os.scandir(self.root)
+            if entry.is_dir(follow_symlinks=False) and _ID_CHARACTERS.issuperset(entry.name)
+        )
 
     def remove(self, id: str) -> None:
         """Removes the container's directory; no error when it is gone."""

@@ -177,6 +177,12 @@ def _personality(value: Any, path: str, problems: Problems) -> Any:
     return found and found["domain"]
 
 
+def _seccomp(value: Any, path: str, problems: Problems) -> Any:
+    from .seccomp import seccomp
+
+    return seccomp(value, path, problems)
+
+
 def _check_time(linux: dict[str, Any], path: str, problems: Problems) -> None:
     if linux.get("timeOffsets") and not any(
         space.type == "time" and not space.path for space in linux.get("namespaces", ())
@@ -202,7 +208,7 @@ _linux = record(
         "mountLabel": text,
         "personality": _personality,
         "sysctl": mapping(not_empty, text),
-        "seccomp": untyped,
+        "seccomp": _seccomp,
         "intelRdt": untyped,
         "memoryPolicy": untyped,
     },

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .seccomp import Seccomp
+
 
 class Root(Record):
     """config.md, Root."""
@@ -266,7 +268,7 @@ class Linux(Record):
     mountLabel: str = ""
     personality: str = ""
     sysctl: tuple[tuple[str, str], ...] = ()
-    seccomp: Any = None
+    seccomp: Seccomp | None = None
     intelRdt: Any = None
     memoryPolicy: Any = None
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .model import Linux, Mount, Process, Spec
+    from .seccomp import Seccomp
 
 
 def unsupported(spec: Spec) -> list[tuple[str, str]]:
@@ -26,16 +27,34 @@ def unsupported(spec: Spec) -> list[tuple[str, str]]:
 
 def _of_linux(linux: Linux) -> Iterator[tuple[str, str]]:
     for name, subject in (
-        ("seccomp", "seccomp is"),
         ("mountLabel", "SELinux is"),
         ("intelRdt", "Intel RDT is"),
         ("netDevices", "moving network devices is"),
         ("memoryPolicy", "a NUMA memory policy is"),
     ):
         value = getattr(linux, name)
-        # An empty seccomp or intelRdt object has a meaning of its own; an empty netDevices has none.
+        # An empty intelRdt object has a meaning of its own; an empty netDevices has none.
         if value or (value == {} and name != "netDevices"):
             yield f"linux.{name}", subject
+    if linux.seccomp:
+        yield from _of_seccomp(linux.seccomp)
+
+
+def _of_seccomp(seccomp: Seccomp) -> Iterator[tuple[str, str]]:
+    from .seccomp import NOTIFY, WAIT_KILLABLE_RECV
+
+    subject = "the seccomp listener is"
+    if seccomp.defaultAction == NOTIFY:
+        yield "linux.seccomp.defaultAction", f"{NOTIFY}: {subject}"
+    for i, flag in enumerate(seccomp.flags or ()):
+        if flag == WAIT_KILLABLE_RECV:
+            yield f"linux.seccomp.flags[{i}]", f"{flag}: {subject}"
+    for name in ("listenerPath", "listenerMetadata"):
+        if getattr(seccomp, name):
+            yield f"linux.seccomp.{name}", subject
+    for rule in seccomp.syscalls:
+        if rule.action == NOTIFY:
+            yield f"{rule.property}.action", f"{NOTIFY}: {subject}"
 
 
 def _of_process(process: Process) -> Iterator[tuple[str, str]]:

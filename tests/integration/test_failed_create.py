@@ -125,7 +125,7 @@ def test_failed_run_leaves_nothing(ocipy, bundle, scratch, name):
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("linux.seccomp", linux(seccomp={"defaultAction": "SCMP_ACT_ALLOW"})),
+        ("linux.seccomp", linux(seccomp={"defaultAction": "SCMP_ACT_NOTIFY"})),
         ("linux.namespaces[6]", lambda b, _s: b.linux["namespaces"].append({"type": "user"})),
         ("linux.uidMappings", linux(uidMappings=[{"containerID": 0, "hostID": 0, "size": 1}])),
         ("linux.mountLabel", linux(mountLabel="system_u:object_r:container_file_t:s0")),

@@ -106,8 +106,9 @@ def cgsnap(id: str) -> list[Path]:
 
 
 def statesnap(root: Path) -> list[str]:
-    """What lies below a state directory."""
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*")) if root.exists() else []
+    """What lies below a state directory; compiled seccomp filters belong to no container, and stay."""
+    found = [str(path.relative_to(root)) for path in root.rglob("*")] if root.exists() else []
+    return sorted(name for name in found if not name.startswith("@seccomp"))
 
 
 def processes_of(id: str) -> list[int]:

@@ -208,4 +208,50 @@ def test_features_lists_exactly_the_namespaces_that_are_supported(document):
 def test_features_tells_its_version(document):
     from ocipy import __version__
 
-    assert document["annotations"] == {"org.opencontainers.ocipy.version": __version__}
+    assert document["annotations"]["org.opencontainers.ocipy.version"] == __version__
+
+
+@pytest.fixture
+def seccomp(document):
+    if not document["linux"]["seccomp"]["enabled"]:
+        pytest.skip("needs libseccomp2")
+    return document["linux"]["seccomp"]
+
+
+@pytest.mark.parametrize(("listed", "place"), [
+    ("actions", lambda name: {"defaultAction": name}),
+    ("operators", lambda name: {"syscalls": [
+        {"names": ["read"], "action": "SCMP_ACT_TRAP", "args": [{"index": 0, "value": 0, "op": name}]}]}),
+    ("archs", lambda name: {"architectures": [name]}),
+    ("knownFlags", lambda name: {"flags": [name]}),
+    ("supportedFlags", lambda name: {"flags": [name]}),
+])
+def test_features_lists_of_seccomp_what_a_config_can_have(seccomp, listed, place):
+    assert seccomp[listed]
+    for name in seccomp[listed]:
+        profile = {"defaultAction": "SCMP_ACT_ALLOW", **place(name)}
+        config = {"ociVersion": "1.3.0", "root": {"path": "r"}, "linux": {"seccomp": profile}}
+        assert unsupported(load(encode(config).encode())) == []
+
+
+def test_features_lists_no_part_of_the_seccomp_listener(seccomp):
+    assert "SCMP_ACT_NOTIFY" not in seccomp["actions"]
+    assert "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" not in seccomp["knownFlags"]
+
+
+def test_features_lists_the_flags_of_seccomp_that_the_kernel_has(seccomp):
+    # All of them are older than the oldest kernel that ocipy runs on.
+    assert seccomp["supportedFlags"] == seccomp["knownFlags"]
+
+
+def test_features_tells_the_version_of_libseccomp(document, seccomp):
+    assert document["annotations"]["io.github.seccomp.libseccomp.version"].count(".") == 2
+
+
+def test_features_says_that_seccomp_is_off_without_libseccomp(monkeypatch):
+    from ocipy.linux import libseccomp
+
+    monkeypatch.setattr(libseccomp, "NAME", "libseccomp-that-is-not-there.so.2")
+    document = verb.features()
+    assert document["linux"]["seccomp"] == {"enabled": False}
+    assert list(document["annotations"]) == ["org.opencontainers.ocipy.version"]

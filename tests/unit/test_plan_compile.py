@@ -55,7 +55,7 @@ def test_steps_come_in_the_order_that_keeps_them_safe():
         kinds(plan(pid_file="/p", cgroup=V1)), "RecordCreating", "CreateCgroup", "CreateInit", "JoinCgroup",
         "NewCgroupNamespace", "PrepareRoot", "FilesystemMount", "MaskPath", "PivotRoot", "ChangeDirectory", "SetUser",
         "SetCapabilities", "SetNoNewPrivileges", "VerifyDirectory", "FindProgram", "VerifyCgroup", "WritePidFile",
-        "RecordCreated", "AwaitStart", "SetRlimit", "ExecuteProgram",
+        "RecordCreated", "AwaitStart", "PrepareProgram", "SetRlimit", "ExecuteProgram",
     )
 
 
@@ -99,7 +99,7 @@ def test_sysctls_come_after_the_hooks_that_may_plug_in_an_interface():
 
 def test_all_problems_are_told_at_once():
     def change(config):
-        config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW"}
+        config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_NOTIFY"}
         config["linux"]["sysctl"] = {"kernel.core_pattern": "|/x"}
         config["mounts"].append({"destination": "/proc/sys", "type": "tmpfs", "source": "t"})
         config["linux"]["resources"] = {"unified": {"memory.max": "1"}}
@@ -125,7 +125,7 @@ def test_callers_get_what_they_asked_for_before_the_container_counts_as_created(
 
 
 def test_passed_sockets_are_announced_to_the_program():
-    program = find(plan(listen_env=("LISTEN_FDS=1", "LISTEN_PID=1")), "ExecuteProgram")[0]
+    program = find(plan(listen_env=("LISTEN_FDS=1", "LISTEN_PID=1")), "PrepareProgram")[0]
     assert program.env[-2:] == ("LISTEN_FDS=1", "LISTEN_PID=1")
 
 

@@ -7,7 +7,14 @@ import pytest
 from ocipy.linux.capability import NAMES
 from ocipy.plan.facts import CgroupFacts, HostFacts
 from ocipy.plan.namespaces import compile_namespaces, compile_settings
-from ocipy.plan.process import capability_masks, compile_before_root, compile_identity, compile_rlimits, environment
+from ocipy.plan.process import (
+    capability_masks,
+    compile_before_root,
+    compile_identity,
+    compile_limits,
+    compile_rlimits,
+    environment,
+)
 from ocipy.spec.default import default
 from ocipy.spec.load import load
 
@@ -86,8 +93,9 @@ def test_additional_groups_are_exactly_the_configs():
 
 def test_hard_limits_are_raised_before_privileges_go_and_set_at_last():
     limits = [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 20}]
-    names = [type(operation).__name__ for operation in identity(process__rlimits=limits)]
-    assert names.index("RaiseRlimit") < names.index("SetUser")
+    (first,) = compile_limits(spec(process__rlimits=limits).process)
+    assert (first.side, first.type, first.hard, first.property) == (
+        "host", "RLIMIT_NOFILE", 20, "process.rlimits[0].hard")
     last = compile_rlimits(spec(process__rlimits=limits).process)[0]
     assert (last.type, last.soft, last.hard, last.property) == ("RLIMIT_NOFILE", 10, 20, "process.rlimits[0]")
 
@@ -106,8 +114,8 @@ def test_io_priority_becomes_the_kernels_numbers():
 
 
 def test_oom_score_is_left_alone_when_absent():
-    assert not find(identity(), "SetOOMScore")
-    assert find(identity(process__oomScoreAdj=-5), "SetOOMScore")[0].value == -5
+    assert not find(compile_limits(spec().process), "SetOOMScore")
+    assert find(compile_limits(spec(process__oomScoreAdj=-5).process), "SetOOMScore")[0].value == -5
 
 
 def test_home_is_looked_up_only_when_the_config_has_none():
@@ -125,9 +133,9 @@ def test_program_is_looked_up_in_the_containers_path():
 
 
 def test_describing_the_program_shows_no_variable():
-    from ocipy.plan.process import ExecuteProgram
+    from ocipy.plan.process import PrepareProgram
 
-    assert "hunter2" not in ExecuteProgram(property="", args=("sh",), env=("PASSWORD=hunter2",)).describe()
+    assert "hunter2" not in PrepareProgram(property="", args=("sh",), env=("PASSWORD=hunter2",)).describe()
 
 
 def settings(**changes):

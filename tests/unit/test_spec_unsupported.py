@@ -6,6 +6,7 @@ from ocipy.spec.jsontext import encode
 from ocipy.spec.load import load
 from ocipy.spec.unsupported import unsupported
 
+SECCOMP = {"defaultAction": "SCMP_ACT_ALLOW"}
 MAPPINGS = [{"containerID": 0, "hostID": 0, "size": 1}]
 
 
@@ -23,11 +24,12 @@ def paths(linux=None, process=None, mounts=()):
 @pytest.mark.parametrize(
     ("linux", "path"),
     [
-        ({"namespaces": [{"type": "pid"}, {"type": "user"}]}, "linux.namespaces[1]"),
-        ({"uidMappings": MAPPINGS}, "linux.uidMappings"),
-        ({"gidMappings": MAPPINGS}, "linux.gidMappings"),
-        ({"seccomp": {"defaultAction": "SCMP_ACT_ALLOW"}}, "linux.seccomp"),
-        ({"seccomp": {}}, "linux.seccomp"),
+        ({"seccomp": {"defaultAction": "SCMP_ACT_NOTIFY"}}, "linux.seccomp.defaultAction"),
+        ({"seccomp": SECCOMP | {"syscalls": [{"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}]}},
+         "linux.seccomp.syscalls[0].action"),
+        ({"seccomp": SECCOMP | {"flags": ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]}},
+         "linux.seccomp.flags[1]"),
+        ({"seccomp": SECCOMP | {"listenerPath": "/s"}}, "linux.seccomp.listenerPath"),
         ({"mountLabel": "system_u:object_r:x"}, "linux.mountLabel"),
         ({"intelRdt": {"closID": "a"}}, "linux.intelRdt"),
         ({"intelRdt": {}}, "linux.intelRdt"),

@@ -136,17 +136,20 @@ RULE = {"names": ["read"], "action": "SCMP_ACT_ALLOW"}
 EQUAL = {"index": 0, "value": 2**64 - 1, "op": "SCMP_CMP_EQ"}
 
 
-# The objects that the loader leaves to the schema.
+# The objects that the loader leaves to the schema, and seccomp.
 @pytest.mark.parametrize(
     ("linux", "path"),
     [
         ({"seccomp": {}}, "seccomp.defaultAction"),
-        ({"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1}}, "seccomp.defaultAction"),
+        ({"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1}}, "seccomp.defaultErrnoRet"),
+        ({"seccomp": SECCOMP | {"defaultErrnoRet": 4095}}, "seccomp.defaultErrnoRet"),
         ({"seccomp": SECCOMP | {"architectures": ["SCMP_ARCH_FOO"]}}, "seccomp.architectures[0]"),
         ({"seccomp": SECCOMP | {"flags": ["FOO"]}}, "seccomp.flags[0]"),
         ({"seccomp": SECCOMP | {"listenerMetadata": "x"}}, "seccomp.listenerPath"),
         ({"seccomp": SECCOMP | {"syscalls": [RULE | {"names": []}]}}, "seccomp.syscalls[0].names"),
-        ({"seccomp": SECCOMP | {"syscalls": [RULE | {"errnoRet": 1}]}}, "seccomp.syscalls[0].action"),
+        ({"seccomp": SECCOMP | {"syscalls": [RULE | {"errnoRet": 1}]}}, "seccomp.syscalls[0].errnoRet"),
+        ({"seccomp": SECCOMP | {"syscalls": [RULE | {"action": "SCMP_ACT_TRACE", "errnoRet": 65536}]}},
+         "seccomp.syscalls[0].errnoRet"),
         ({"seccomp": SECCOMP | {"syscalls": [RULE | {"args": [EQUAL | {"index": 6}]}]}},
          "seccomp.syscalls[0].args[0].index"),
         ({"seccomp": SECCOMP | {"syscalls": [RULE | {"args": [EQUAL | {"op": "EQ"}]}]}},
@@ -161,11 +164,11 @@ EQUAL = {"index": 0, "value": 2**64 - 1, "op": "SCMP_CMP_EQ"}
         ({"memoryPolicy": {"mode": "MPOL_BIND", "flags": ["X"]}}, "memoryPolicy.flags[0]"),
     ],
 )  # fmt: skip
-def test_the_config_schema_refuses_a_bad_value_in_what_the_loader_keeps_untyped(linux, path, jsonschema):
+def test_the_config_schema_refuses_a_bad_value_of_a_rare_object(linux, path, jsonschema):
     assert f"linux.{path}" in [named for named, _ in schema_problems("config", default() | {"linux": linux})]
 
 
-def test_the_config_schema_takes_good_values_in_what_the_loader_keeps_untyped(jsonschema):
+def test_the_config_schema_takes_good_values_of_rare_objects(jsonschema):
     linux = {
         "seccomp": SECCOMP | {
             "architectures": ["SCMP_ARCH_X86_64"], "flags": ["SECCOMP_FILTER_FLAG_LOG"], "listenerPath": "/s",
