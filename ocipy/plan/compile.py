@@ -8,6 +8,7 @@ from ..record import Record
 from ..spec.unsupported import unsupported
 from .cgroup import cgroup_directories, compile_cgroup
 from .hooks import compile_hooks
+from .labels import check_labels
 from .lifecycle import (
     ListenForStart,
     RecordCreated,
@@ -72,6 +73,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     warnings = twin_devices(spec)
     if spec.root is None:
         problems.append(("root", "is required"))
+    check_labels(spec, facts, problems, warnings)
     settings, sysctls = compile_settings(spec, problems)
     mappings, enter = compile_users(spec, problems, warnings)
     cgroup: list[Operation] = []

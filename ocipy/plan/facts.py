@@ -24,8 +24,10 @@ class CgroupFacts(Record):
 class HostFacts(Record):
     """One value for all that the plan depends on besides the config.
 
-    capabilities: bit mask of what the caller may grant.
+    capabilities: bit mask of what the caller may grant. modules: those of AppArmor and SELinux that the kernel runs,
+    when the config has a label.
     """
 
     cgroup: CgroupFacts
     capabilities: int
+    modules: tuple[str, ...] = ()

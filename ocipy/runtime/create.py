@@ -7,8 +7,10 @@ import time
 from ..cgroup.host import detect
 from ..errors import ConfigError, OcipyError
 from ..linux import os
+from ..linux.security import security_modules
 from ..plan.compile import Plan, Request, compile_create
 from ..plan.facts import HostFacts
+from ..plan.labels import labels
 from ..record import Record
 from ..spec.load import load
 from .creation import Creation
@@ -113,7 +115,9 @@ def plan_create(
         console_socket=_absolute(options.console_socket),
         pidfd_socket=_absolute(options.pidfd_socket),
     )
-    return compile_create(spec, HostFacts(cgroup=detect(), capabilities=_grantable(spec)), request)
+    modules = security_modules() if labels(spec) else ()
+    facts = HostFacts(cgroup=detect(), capabilities=_grantable(spec), modules=modules)
+    return compile_create(spec, facts, request)
 
 
 def _absolute(path: str) -> str:

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .model import Linux, Mount, Process, Spec
+    from .model import Linux, Mount, Spec
     from .seccomp import Seccomp
 
 
@@ -18,8 +18,6 @@ def unsupported(spec: Spec) -> list[tuple[str, str]]:
     An empty string, array or object is not a use.
     """
     used = list(_of_linux(spec.linux))
-    if spec.process:
-        used += _of_process(spec.process)
     for mount in spec.mounts:
         used += _of_mount(mount)
     return [(path, f"{subject} not supported by ocipy") for path, subject in used]
@@ -27,7 +25,6 @@ def unsupported(spec: Spec) -> list[tuple[str, str]]:
 
 def _of_linux(linux: Linux) -> Iterator[tuple[str, str]]:
     for name, subject in (
-        ("mountLabel", "SELinux is"),
         ("intelRdt", "Intel RDT is"),
         ("netDevices", "moving network devices is"),
         ("memoryPolicy", "a NUMA memory policy is"),
@@ -49,19 +46,9 @@ def _of_seccomp(seccomp: Seccomp) -> Iterator[tuple[str, str]]:
     for i, flag in enumerate(seccomp.flags or ()):
         if flag == WAIT_KILLABLE_RECV:
             yield f"linux.seccomp.flags[{i}]", f"{flag}: {subject}"
-    for name in ("listenerPath", "listenerMetadata"):
-        if getattr(seccomp, name):
-            yield f"linux.seccomp.{name}", subject
     for rule in seccomp.syscalls:
         if rule.action == NOTIFY:
             yield f"{rule.property}.action", f"{NOTIFY}: {subject}"
-
-
-def _of_process(process: Process) -> Iterator[tuple[str, str]]:
-    if process.apparmorProfile:
-        yield "process.apparmorProfile", "AppArmor is"
-    if process.selinuxLabel:
-        yield "process.selinuxLabel", "SELinux is"
 
 
 def _of_mount(mount: Mount) -> Iterator[tuple[str, str]]:

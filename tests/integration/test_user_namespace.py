@@ -251,3 +251,13 @@ def test_hooks_in_the_container_run_as_its_root(ocipy, bundle):
     bundle.config["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "id -u >/tmp/who"]}]}
     ocipy.run(mapped(bundle), "true").ok()
     assert (bundle.rootfs / "tmp/who").read_text() == "0\n"
+
+
+def test_mapping_changes_no_owner_of_the_root_file_system(ocipy, bundle):
+    (bundle.rootfs / "etc/foreign").write_text("")
+    mapped(bundle)
+    os.chown(bundle.rootfs / "etc/foreign", 7, 8)
+    before = sorted((path.name, path.lstat().st_uid, path.lstat().st_gid) for path in (bundle.rootfs / "etc").iterdir())
+    ocipy.run(bundle, "true").ok()
+    after = sorted((path.name, path.lstat().st_uid, path.lstat().st_gid) for path in (bundle.rootfs / "etc").iterdir())
+    assert after == before and ("foreign", 7, 8) in after

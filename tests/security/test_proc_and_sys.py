@@ -101,11 +101,6 @@ def test_sec_2019_16884_another_file_system_on_proc(attempt, bundle, type):
     attempt.refused(bundle, '"/proc" cannot be mounted because it is not of type proc')
 
 
-def test_sec_2019_16884_profile_without_an_lsm_is_never_ignored(attempt, bundle):
-    bundle.process["apparmorProfile"] = "some-profile"
-    attempt.refused(bundle, "process.apparmorProfile")
-
-
 # --- redirected writes
 
 

@@ -224,7 +224,7 @@ DOCUMENT = Document(
             Sentence("MUST", "a type that is given twice: an error", (_LOAD_BAD, _REFUSED)),
         ),
         "Linux Process": (
-            Sentence("OPTIONAL", "apparmorProfile", "tests/security/test_refused_features.py::test_sec_2019_16884_apparmor_profile_is_never_ignored", "refused: ocipy sets no profile"),
+            Sentence("OPTIONAL", "apparmorProfile", "tests/security/test_refused_features.py::test_sec_2019_16884_label_is_never_dropped_without_a_word", "ocipy sets no profile: refused where the kernel runs AppArmor, a warning where it does not"),
             Sentence("OPTIONAL", "capabilities: sets of capabilities", "tests/integration/test_capabilities.py::test_without_capabilities_all_sets_are_empty"),
             Sentence(
                 "MUST", "a capability that is unknown or cannot be granted: a warning",
@@ -258,7 +258,7 @@ DOCUMENT = Document(
             Sentence("OPTIONAL", "scheduler.flags, of seven", (_LOAD_BAD, f"{_PROCESS}test_scheduler_flags")),
             Sentence("OPTIONAL", "scheduler.runtime, deadline and period", f"{_PROCESS}test_scheduler_deadline_has_its_three_times_and_0_for_one_that_is_absent"),
             Sentence("must", "the three are 0 when absent", f"{_PROCESS}test_scheduler_deadline_has_its_three_times_and_0_for_one_that_is_absent"),
-            Sentence("OPTIONAL", "selinuxLabel", "tests/security/test_refused_features.py::test_sec_2019_16884_selinux_label_is_never_ignored", "refused: ocipy sets no label"),
+            Sentence("OPTIONAL", "selinuxLabel", "tests/security/test_refused_features.py::test_sec_2019_16884_label_is_never_dropped_without_a_word", "ocipy sets no label: refused where the kernel runs SELinux, a warning where it does not"),
             Sentence("OPTIONAL", "ioPriority: I/O priority of the process", f"{_PROCESS}test_io_priority"),
             Sentence("REQUIRED", "ioPriority.class, one of three", (_LOAD_BAD, f"{_PROCESS}test_io_priority")),
             Sentence("REQUIRED", "ioPriority.priority, from 0 to 7", (_LOAD_BAD, f"{_PROCESS}test_io_priority")),

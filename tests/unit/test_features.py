@@ -154,8 +154,6 @@ def test_features_lists_capabilities_that_are_recognized(document):
     [
         ("intelRdt", {"linux": {"intelRdt": {}}}),
         ("netDevices", {"linux": {"netDevices": {"eth0": {}}}}),
-        ("selinux", {"linux": {"mountLabel": "a:b:c"}}),
-        ("apparmor", {"process": {"args": ["x"], "cwd": "/", "user": {"uid": 0, "gid": 0}, "apparmorProfile": "a"}}),
         ("idmap", {"mounts": [{"destination": "/a", "uidMappings": MAPPING, "gidMappings": MAPPING}]}),
     ],
 )

@@ -14,7 +14,9 @@ def spec(user=None, namespace=None, **linux):
         "ociVersion": "1.3.0",
         "root": {"path": "rootfs"},
         "process": {"args": ["sh"], "cwd": "/", "user": {"uid": 0, "gid": 0} | (user or {})},
-        "linux": {"namespaces": [{"type": "user"} | (namespace or {})], "uidMappings": WIDE, "gidMappings": WIDE} | linux,
+        "linux": {
+            "namespaces": [{"type": "user"} | (namespace or {})], "uidMappings": WIDE, "gidMappings": WIDE,
+        } | linux,
     }
     return load(encode(document).encode())
 

@@ -29,8 +29,6 @@ def paths(linux=None, process=None, mounts=()):
          "linux.seccomp.syscalls[0].action"),
         ({"seccomp": SECCOMP | {"flags": ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]}},
          "linux.seccomp.flags[1]"),
-        ({"seccomp": SECCOMP | {"listenerPath": "/s"}}, "linux.seccomp.listenerPath"),
-        ({"mountLabel": "system_u:object_r:x"}, "linux.mountLabel"),
         ({"intelRdt": {"closID": "a"}}, "linux.intelRdt"),
         ({"intelRdt": {}}, "linux.intelRdt"),
         ({"netDevices": {"eth0": {}}}, "linux.netDevices"),
@@ -39,11 +37,6 @@ def paths(linux=None, process=None, mounts=()):
 )
 def test_unsupported_names_a_property_of_linux(linux, path):
     assert paths(linux) == [path]
-
-
-@pytest.mark.parametrize("name", ["apparmorProfile", "selinuxLabel"])
-def test_unsupported_names_a_label_of_the_process(name):
-    assert paths(process={name: "x"}) == [f"process.{name}"]
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,7 @@ _BAD = f"{_LOADER}test_load_refuses_a_bad_value_and_names_its_path"
 _GOOD = f"{_LOADER}test_load_takes_a_good_value"
 _WIDTH = f"{_LOADER}test_load_refuses_an_integer_that_is_wider_than_the_kernel_has_it"
 
-_NO_USER = "ocipy has no user namespaces so far and refuses a config that asks for one, by name"
-_USER = (
-    f"{_REFUSED}test_sec_2014_5206_user_namespace_without_maps",
-    f"{_REFUSED}test_sec_2014_5207_user_namespace_by_path",
-)
-_MAPS = f"{_REFUSED}test_sec_2014_8989_user_namespace_is_never_ignored"
+_USERS = "tests/integration/test_user_namespace.py::"
 _NO_NET = "ocipy moves no network devices: netDevices is refused by name, so that a device never stays behind silently"
 _NET = f"{_REFUSED}test_sec_other_properties_are_never_ignored"
 
@@ -38,7 +33,7 @@ FIRST = {
             "SHOULD", "the types pid, network, mount, ipc, uts, cgroup and time are supported",
             f"{_NAMESPACES}test_a_new_namespace_differs_from_the_hosts",
         ),
-        Sentence("SHOULD", "the type user is supported", _USER, _NO_USER),
+        Sentence("SHOULD", "the type user is supported", f"{_USERS}test_a_new_user_namespace_differs_from_the_hosts"),
         Sentence(
             "OPTIONAL", "`path` of an entry",
             (f"{_NAMESPACES}test_a_new_namespace_differs_from_the_hosts",
@@ -70,15 +65,19 @@ FIRST = {
         ),
     ),
     "User namespace mappings": (
-        Sentence("OPTIONAL", "`uidMappings`", _MAPS, _NO_USER),
-        Sentence("OPTIONAL", "`gidMappings`", _MAPS, _NO_USER),
+        Sentence("OPTIONAL", "`uidMappings`", f"{_USERS}test_id_map_is_as_asked"),
+        Sentence("OPTIONAL", "`gidMappings`", f"{_USERS}test_id_map_is_as_asked"),
         Sentence("REQUIRED", "`containerID` of a mapping", _BAD),
         Sentence("REQUIRED", "`hostID` of a mapping", _BAD),
         Sentence("REQUIRED", "`size` of a mapping", _BAD),
         Sentence(
-            "SHOULD NOT", "the owners of the files that a mapping is about are changed to make it true", _MAPS, _NO_USER
+            "SHOULD NOT", "the owners of the files that a mapping is about are changed to make it true",
+            f"{_USERS}test_mapping_changes_no_owner_of_the_root_file_system",
         ),
-        Sentence("MAY", "the kernel limits the number of mappings", why="about the kernel; " + _NO_USER),
+        Sentence(
+            "MAY", "the kernel limits the number of mappings",
+            "tests/unit/test_plan_users.py::test_mappings_that_the_kernel_refuses_are_a_problem",
+        ),
     ),
     "Offset for Time Namespace": (
         Sentence(
@@ -199,8 +198,8 @@ LAST = {
     ),
     "Mount Label": (
         Sentence(
-            "OPTIONAL", "`mountLabel`", f"{_REFUSED}test_sec_2019_16884_mount_label_is_never_ignored",
-            "ocipy sets no SELinux labels and refuses a config that asks for one, by name",
+            "OPTIONAL", "`mountLabel`", f"{_REFUSED}test_sec_2019_16884_label_is_never_dropped_without_a_word",
+            "ocipy sets no SELinux labels: refused by name where the kernel runs SELinux, a warning where it does not",
         ),
     ),
     "Personality": (
