@@ -292,7 +292,8 @@ def test_the_suites_profile_denies_what_a_runtime_likes_to_call(calls, bundle, n
 
 def test_the_engines_profile_on_the_programs_of_busybox(ocipy, bundle):
     bundle.linux["seccomp"] = profiles.of_the_engines()
-    script = "ls /; sleep 0; echo x | cat; id; ps; mkdir /tmp/d && mv /tmp/d /tmp/e; (exit 3); echo end $?; unshare -m id"
+    script = "ls /; sleep 0; echo x | cat; id; ps; mkdir /tmp/d && mv /tmp/d /tmp/e; (exit 3); echo end $?; "
+    script += "unshare -m id"
     result = ocipy.run(bundle, "sh", "-c", script)
     assert "end 3" in result.out
     assert "unshare" in result.err
@@ -391,8 +392,8 @@ def test_the_loaded_filter_does_the_same_as_runcs(ocipy, bundle, monkeypatch, wh
 @requires.ocipy_itself
 def test_without_libseccomp_a_profile_is_refused_and_nothing_is_left(ocipy, bundle):
     bundle.linux["seccomp"] = default_allow(errno(95, "getsid"))
-    hide = ["unshare", "--mount", "sh", "-c",
-            'for file in /usr/lib/*/libseccomp.so.2*; do mount --bind /dev/null "$file"; done; exec "$@"', "sh"]  # fmt: skip
+    script = 'for file in /usr/lib/*/libseccomp.so.2*; do mount --bind /dev/null "$file"; done; exec "$@"'
+    hide = ["unshare", "--mount", "sh", "-c", script, "sh"]
     id = ocipy.new_id()
     bundle.write()
     ocipy("create", "--bundle", bundle.path, id, prefix=hide).refused(
