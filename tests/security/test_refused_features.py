@@ -16,12 +16,6 @@ def refused(ocipy, bundle, word, *flags):
     return result
 
 
-@pytest.mark.parametrize("value", [{"defaultAction": "SCMP_ACT_ERRNO"}, {}], ids=["profile", "empty"])
-def test_sec_2019_9893_seccomp_is_never_ignored(ocipy, bundle, value):
-    bundle.linux["seccomp"] = value
-    refused(ocipy, bundle, "linux.seccomp")
-
-
 @pytest.mark.parametrize("name", ["uidMappings", "gidMappings"])
 def test_sec_2014_8989_user_namespace_is_never_ignored(ocipy, bundle, name):
     bundle.linux[name] = MAP
