@@ -16,6 +16,7 @@ from ..errors import OcipyError, describe_error
 from ..linux import interpreter, process
 from ..linux.mount import AT_FDCWD, PROC_SUPER_MAGIC, file_system_magic
 from ..linux.openat2 import openat2
+from ..linux.seccomp import Filter
 from . import console, devices, hooks, identity, masks, mounts, program, root, settings, users
 from .channel import Channel, Closed
 from .context import Init
@@ -60,8 +61,6 @@ def _make_init(channel: Channel, preserved: int) -> None:
         raise OcipyError("/proc of the host is not a proc file system")
     init = Init(channel, proc, request["bundle"], named, preserved)
     if request["seccomp"]:
-        from ..linux.seccomp import Filter
-
         init.seccomp = Filter(request["seccomp"])
     joined = list(zip(request["joined"], init.take("namespaces"), strict=True))
     _join([pair for pair in joined if pair[0] != process.CLONE_NEWCGROUP])
