@@ -8,6 +8,7 @@ import pytest
 from support import filters, host, probe, profiles, requires
 from support.filters import X86_64
 from support.profiles import allow, compare, errno
+from support.runtime import command
 
 EPERM, EIO, ENOSYS, EBADF, EINVAL = -1, -5, -38, -9, -22
 KILLED = 128 + signal.SIGSYS
@@ -291,7 +292,8 @@ def test_the_suites_profile_denies_what_a_runtime_likes_to_call(calls, bundle, n
 
 def test_the_engines_profile_on_the_programs_of_busybox(ocipy, bundle):
     bundle.linux["seccomp"] = profiles.of_the_engines()
-    script = "ls /; sleep 0; echo x | cat; id; ps; mkdir /tmp/d && mv /tmp/d /tmp/e; (exit 3); echo end $?; unshare -m id"
+    script = "ls /; sleep 0; echo x | cat; id; ps; mkdir /tmp/d && mv /tmp/d /tmp/e; (exit 3); echo end $?; "
+    script += "unshare -m id"
     result = ocipy.run(bundle, "sh", "-c", script)
     assert "end 3" in result.out
     assert "unshare" in result.err
@@ -390,8 +392,8 @@ def test_the_loaded_filter_does_the_same_as_runcs(ocipy, bundle, monkeypatch, wh
 @requires.ocipy_itself
 def test_without_libseccomp_a_profile_is_refused_and_nothing_is_left(ocipy, bundle):
     bundle.linux["seccomp"] = default_allow(errno(95, "getsid"))
-    hide = ["unshare", "--mount", "sh", "-c",
-            'for file in /usr/lib/*/libseccomp.so.2*; do mount --bind /dev/null "$file"; done; exec "$@"', "sh"]  # fmt: skip
+    script = 'for file in /usr/lib/*/libseccomp.so.2*; do mount --bind /dev/null "$file"; done; exec "$@"'
+    hide = ["unshare", "--mount", "sh", "-c", script, "sh"]
     id = ocipy.new_id()
     bundle.write()
     ocipy("create", "--bundle", bundle.path, id, prefix=hide).refused(
@@ -403,3 +405,31 @@ def test_without_libseccomp_a_profile_is_refused_and_nothing_is_left(ocipy, bund
     ocipy("run", "--bundle", bundle.path, ocipy.new_id(), prefix=hide).ok()
 
 
+
+
+# --- kept filters
+
+
+@requires.ocipy_itself
+@requires.program("strace")
+def test_a_second_container_needs_no_libseccomp(ocipy, bundle, scratch, monkeypatch):
+    bundle.linux["seccomp"] = profiles.of_the_engines()
+    ocipy.run(bundle, "true").ok()
+    log = scratch / "trace"
+    script = scratch / "traced"
+    script.write_text(f'#!/bin/sh\nexec strace -f -qq -e trace=openat -o {log} {command()} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("OCIPY_RUNTIME", str(script))
+    ocipy.run(bundle, "true").ok()
+    assert "@seccomp" in log.read_text()
+    assert "libseccomp" not in log.read_text()
+
+
+@requires.ocipy_itself
+def test_list_shows_containers_alone(ocipy, bundle):
+    bundle.linux["seccomp"] = default_allow(errno(95, "getsid"))
+    ocipy.run(bundle, "true").ok()
+    assert (ocipy.root / "@seccomp").is_dir()
+    result = ocipy("list", "--quiet").ok()
+    assert (result.out, result.err) == ("", "")
+    ocipy("delete", "--force", "@seccomp").refused("invalid container ID")

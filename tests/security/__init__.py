@@ -18,7 +18,7 @@ Not applicable yet, and what brings each:
     CVE-2014-8989 (setgroups)                 asking for a user namespace is refused            rootless
     CVE-2014-5206, -5207 (locked flags)       asking for a user namespace is refused            user namespaces
     crun 1.29 (identity map)                  nothing depends on the initial user namespace     rootless
-    CVE-2019-9893, order, reach, x32          asking for seccomp is refused                     seccomp
+    seccomp listener (races of an agent)      asking for a listener is refused                  seccomp listener
     CVE-2019-16884, -2025-62596 (labels)      asking for a profile or label is refused          AppArmor, SELinux
     crun 1.12 (order of attr files)           as above                                          AppArmor
     runc 2310, 2313, 3780 (scope), crun 1.24  asking for systemd is refused                     systemd cgroup manager
