@@ -225,3 +225,11 @@ def test_on_s390_the_number_of_unknown_calls_does_not_exist():
     program = answer_newer({0x80000016: 300}) + (0x06).to_bytes(2, "little") + bytes(2) + bytes(4)
     assert [run(program, 0x80000016, number) for number in (0, 1, 300, 301)] == [ENOSYS, KILL, KILL, ENOSYS]
     assert run(program, X86_64, 0) == KILL
+
+
+def test_a_call_that_only_another_listed_architecture_has(compiled):
+    """waitpid: 7 on x86, none on x86_64."""
+    program = compiled({"defaultAction": "SCMP_ACT_ALLOW", "architectures": profiles.ARCHITECTURES,
+                        "syscalls": [errno(95, "waitpid")]})  # fmt: skip
+    assert run(program, I386, 7) == ERRNO | 95
+    assert run(program, X86_64, 7) == filters.ALLOW
