@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from runtimes import ENVIRONMENT, INTERPRETER, Runtime
 
+RUNS = ("run", "run, seccomp")
 VERBS = ("create", "start", "state", "kill", "delete")
 BARE = "interpreter"
 SAMPLES_PER_ROUND = 5
@@ -68,6 +69,7 @@ class Bench:
         name = self.identifier(runtime)
         return {
             "run": runtime.command("run", "--bundle", f"{self.directory}/true", name),
+            "run, seccomp": runtime.command("run", "--bundle", f"{self.directory}/seccomp", name),
             "create": runtime.command(
                 "create", "--bundle", f"{self.directory}/sleep", "--pid-file", f"{self.directory}/pid", name
             ),
@@ -128,15 +130,16 @@ class Bench:
 
     def run_round(self, number: int) -> None:
         """One round of `run`: a few samples of each runtime by hyperfine; their median is the round's figure."""
-        commands: list[tuple[str, Runtime | None, list[str]]] = [(BARE, None, INTERPRETER)]
-        commands += [(runtime.name, runtime, self.commands(runtime)["run"]) for runtime in self.runtimes]
+        commands: list[tuple[str, str, Runtime | None, list[str]]] = [("run", BARE, None, INTERPRETER)]
+        for verb in RUNS:
+            commands += [(verb, runtime.name, runtime, self.commands(runtime)[verb]) for runtime in self.runtimes]
         turn = number % len(commands)
-        for name, runtime, command in commands[turn:] + commands[:turn]:
+        for verb, name, runtime, command in commands[turn:] + commands[:turn]:
             if runtime is None:
-                self.figures.add_time("run", name, self.hyperfine(command))
+                self.figures.add_time(verb, name, self.hyperfine(command))
                 continue
             with runtime.at_home():
-                self.figures.add_time("run", name, self.hyperfine(command))
+                self.figures.add_time(verb, name, self.hyperfine(command))
 
     def hyperfine(self, command: list[str]) -> float:
         """The median of a few samples, in milliseconds."""
