@@ -1,7 +1,5 @@
 """What bin/ocipy starts: loads the modules of the verb from an archive, or by importing them (see archive.py)."""
 
-from __future__ import annotations
-
 import gc
 import posix
 import sys
@@ -25,7 +23,8 @@ def main() -> None:
     # Any of these among the words is most likely the verb.
     quick = {"create", "run", "start", "state", "kill", "delete"}
     name = next((word for word in sys.argv[1:] if word in quick), "main")
-    if not load(package, name):
+    # The code in archives has no line numbers, which --debug shows.
+    if "--debug" in sys.argv or not load(package, name):
         # On the path only while `ocipy` itself is imported: no package beside it can replace one of the library's.
         sys.path.insert(0, package.rpartition("/")[0])
         from ocipy import archive

@@ -7,12 +7,12 @@ source that has changed (time or size) makes its archive void. `__main__` reads 
 """
 
 from __future__ import annotations
+import __future__
 
 import marshal
+import posix
 import sys
 from _frozen_importlib_external import MAGIC_NUMBER, PathFinder
-
-from .linux import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     # Name, source below the package, its modification time in nanoseconds and size, whether it is a package, its code.
     Entry = tuple[str, str, int, int, bool, CodeType]
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+_PACKAGE = __file__.rpartition("/")[0]
 _CACHE = f"{_PACKAGE}/__pycache__"
+# What a verb needs or not, by the config: in its archive in any case, for engines give every container a profile.
+_SECCOMP = ("spec.seccomp", "plan.seccomp", "linux.seccomp", "runtime.seccomp_cache")
+_OPTIONAL = {"create": _SECCOMP, "run": _SECCOMP}
 
 
 class _Recorder:
@@ -67,7 +70,9 @@ def record(name: str) -> None:
 def save() -> None:
     """Makes the archive that was lacking, if this user may; after the work is done."""
     for finder in sys.meta_path:
-        if isinstance(finder, _Recorder) and finder.names and os.access(_CACHE, os.W_OK):
+        if isinstance(finder, _Recorder) and finder.names and posix.access(_CACHE, posix.W_OK):
+            for name in _OPTIONAL.get(finder.archive, ()):
+                __import__(f"ocipy.{name}")
             # A package is made before what is in it, whatever imported it first.
             names = sorted(finder.names, key=lambda name: not hasattr(sys.modules[name], "__path__"))
             entries = [_entry(name, sys.modules[name]) for name in ("ocipy", *names)]
@@ -79,7 +84,7 @@ def _save_main() -> None:
     """Compiles `__main__`, which Python itself never caches, in the form of a .pyc file."""
     path = f"{_PACKAGE}/__main__.py"
     with open(path, "rb") as file:
-        status = os.fstat(file.fileno())
+        status = posix.fstat(file.fileno())
         code = compile(file.read(), path, "exec", dont_inherit=True)
     words = (0, int(status.st_mtime) & 0xFFFFFFFF, status.st_size & 0xFFFFFFFF)
     header = MAGIC_NUMBER + b"".join(word.to_bytes(4, "little") for word in words)
@@ -90,20 +95,30 @@ def _write(name: str, data: bytes) -> None:
     path = f"{_CACHE}/{name}"
     try:
         # A caller's umask may be 0, and what is in the file is executed as root.
-        descriptor = os.open(f"{path}.{os.getpid()}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC
+        descriptor = posix.open(f"{path}.{posix.getpid()}", flags, 0o644)
         with open(descriptor, "wb") as file:
             file.write(data)
-        os.rename(f"{path}.{os.getpid()}", path)
+        posix.rename(f"{path}.{posix.getpid()}", path)
     except OSError:
         # Nothing depends on it but speed.
         pass
 
 
 def _entry(name: str, module: ModuleType) -> Entry:
-    """Gives the entry of a loaded module, compiled anew without docstrings: a fifth less to read."""
+    """Gives the entry of a loaded module, compiled anew without docstrings and line numbers: a third less to read."""
     source = module.__file__ or ""
     with open(source, "rb") as file:
-        status = os.fstat(file.fileno())
-        code = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
+        status = posix.fstat(file.fileno())
+        # As a flag of the compiler, since the statement imports a module at each start.
+        text = file.read().replace(b"\nfrom __future__ import annotations\n", b"\n\n")
+        flags = __future__.annotations.compiler_flag
+        code = compile(text, source, "exec", flags, dont_inherit=True, optimize=2)
     short = source[len(_PACKAGE) :]
-    return name, short, status.st_mtime_ns, status.st_size, hasattr(module, "__path__"), code
+    return name, short, status.st_mtime_ns, status.st_size, hasattr(module, "__path__"), _without_lines(code)
+
+
+def _without_lines(code: CodeType) -> CodeType:
+    """Only --debug shows lines, and does without archives."""
+    constants = (_without_lines(value) if isinstance(value, type(code)) else value for value in code.co_consts)
+    return code.replace(co_linetable=b"", co_consts=tuple(constants))

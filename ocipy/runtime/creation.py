@@ -47,6 +47,7 @@ class Creation:
         self.seccomp = b""
         self.cgroups_made: list[str] = []
         self.recorded = False
+        self.unsaved = False
         # The operations by turns: consecutive ones of a side belong together.
         self.turns: list[list[tuple[int, Operation]]] = []
         for index, operation in enumerate(plan.operations):
@@ -89,6 +90,10 @@ class Creation:
         """Lets init run its operations, and waits for it unless these are the last."""
         assert self.channel
         self.channel.send(("go",))
+        if self.unsaved:
+            # While init is at work: it ends with this process, whatever the record says.
+            self.container.store.save(self.container.id, self.container.record)
+            self.unsaved = False
         if self._is_last(turn):
             return
         kind, *values = self.receive()

@@ -119,7 +119,7 @@ def create_init(
     record = creation.container.record
     record["init_process_pid"] = pid
     record["init_process_start"] = start_time(pid) or 0
-    creation.container.store.save(creation.container.id, record)
+    creation.unsaved = True
 
 
 def write_id_mappings(

@@ -2,13 +2,15 @@
 
 import os
 import random
+import shutil
 import signal
+import subprocess
 
 import pytest
 from support import filters, host, probe, profiles, requires
 from support.filters import X86_64
 from support.profiles import allow, compare, errno
-from support.runtime import command
+from support.runtime import LAUNCHER, command
 
 EPERM, EIO, ENOSYS, EBADF, EINVAL = -1, -5, -38, -9, -22
 KILLED = 128 + signal.SIGSYS
@@ -433,3 +435,17 @@ def test_list_shows_containers_alone(ocipy, bundle):
     result = ocipy("list", "--quiet").ok()
     assert (result.out, result.err) == ("", "")
     ocipy("delete", "--force", "@seccomp").refused("invalid container ID")
+
+
+def test_what_a_profile_needs_is_in_the_archive_of_the_verb_without_one(ocipy, bundle, scratch, monkeypatch):
+    """The engines give every container a profile: its modules would be imported one by one each time."""
+    copy = scratch / "checkout/ocipy"
+    shutil.copytree(LAUNCHER.parents[1], copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setenv("OCIPY_RUNTIME", str(copy / "bin/ocipy"))
+    ocipy.run(bundle, "true").ok()
+    bundle.linux["seccomp"] = profiles.of_the_engines()
+    assert list(copy.rglob("seccomp_cache.*.pyc")), "what was compiled one by one would be read again"
+    words = ["strace", "-f", "-o", scratch / "trace", "-e", "trace=openat", copy / "bin/ocipy", "--root", ocipy.root]
+    done = subprocess.run([*words, "run", "-b", bundle.path, ocipy.new_id()], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "seccomp_cache.cpython" not in (scratch / "trace").read_text()

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.util import spec_from_file_location
 
 import pytest
 from support.modules import CHECKOUT
@@ -77,3 +78,40 @@ exec(open(__file__ := {str(copy / "ocipy/__main__.py")!r}).read())
     command = ["/usr/bin/python3", "-IS", "-c", code, "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split()[-3:] == [f"{copy}/ocipy/cli/main.py", "ocipy.cli", "True"]
+
+
+def test_whole_package_is_in_the_archive_so_that_nothing_is_imported(copy):
+    version(copy)
+    command = ["/usr/bin/python3", "-IS", "-X", "importtime", copy / "ocipy/__main__.py", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not [line for line in done.stderr.splitlines() if "ocipy" in line or "__future__" in line]
+
+
+def test_moved_package_is_read_from_its_new_place(copy, tmp_path):
+    """A copy with its caches must not run the code of the original."""
+    version(copy)
+    shutil.copytree(copy / "ocipy", tmp_path / "other/ocipy")
+    source = tmp_path / "other/ocipy/cli/main.py"
+    source.write_text(source.read_text().replace("spec: 1.3.0", "spec: 1.3.0 moved"))
+    assert "moved" in version(tmp_path / "other")
+
+
+def test_lines_are_known_with_debug_only(copy):
+    source = copy / "ocipy/cli/state.py"
+    raising = "def execute(*_):\n    raise RuntimeError('x')\n\n\ndef old("
+    source.write_text(source.read_text().replace("def execute(", raising))
+    launcher = copy / "ocipy/bin/ocipy"
+    said = subprocess.run([launcher, "--debug", "state", "one"], capture_output=True, text=True).stderr
+    assert 'cli/state.py", line' in said and "RuntimeError: x" in said
+    said = subprocess.run([launcher, "state", "one"], capture_output=True, text=True).stderr
+    assert said == "ocipy: internal error: RuntimeError: x\n"
+
+
+def test_start_is_compiled_beside_the_archive_as_python_would(copy):
+    """bin/ocipy hands it to the interpreter; importlib must take it for what it is as well."""
+    version(copy)
+    compiled = copy / f"ocipy/__pycache__/__main__.{sys.implementation.cache_tag}.pyc"
+    before = compiled.read_bytes()
+    spec = spec_from_file_location("anything", copy / "ocipy/__main__.py")
+    assert spec.loader.get_code("anything").co_filename == str(copy / "ocipy/__main__.py")
+    assert compiled.read_bytes() == before, "it was not taken and made anew"
