@@ -76,13 +76,15 @@ class Runtime:
         read, write = os.pipe()
         with open(read, "rb") as answer:
             try:
-                subprocess.run([*command, str(write)], pass_fds=[write], check=False)
+                status = subprocess.run([*command, str(write)], pass_fds=[write], check=False).returncode
             finally:
                 os.close(write)
             said = answer.read()
         if said:
             message, property, hint = marshal.loads(said)
             raise OcipyError(message, property=property, hint=hint)
+        if status:
+            raise OcipyError(f"the process that was to make the container ended with {status}")
         return Container(self, id)
 
     def plan(self, id: str, **options: Any) -> Plan:

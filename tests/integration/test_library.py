@@ -1,5 +1,7 @@
 """`import ocipy`: the same containers as the command line's."""
 
+import threading
+
 import pytest
 
 import ocipy as library
@@ -26,3 +28,27 @@ def test_plan_is_given_as_operations(bundle, ocipy):
     bundle.args("true").write()
     plan = library.Runtime(ocipy.root).plan("one", bundle=str(bundle.path))
     assert plan.operations[-1].describe() == "execute true"
+
+
+def test_library_raises_where_a_container_cannot_be_made(bundle, ocipy):
+    bundle.process["cwd"] = "relative"
+    bundle.args("true").write()
+    with pytest.raises(library.OcipyError, match="process.cwd"):
+        library.Runtime(ocipy.root).create(ocipy.new_id(), bundle=str(bundle.path))
+    assert library.Runtime(ocipy.root).containers() == []
+
+
+def test_library_makes_containers_in_a_program_with_threads(bundle, ocipy):
+    """Init is no copy of the program, whose other threads would be missing in it."""
+    bundle.args("sleep", "100").write()
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        container = library.Runtime(ocipy.root).create(ocipy.new_id(), bundle=str(bundle.path))
+        container.start()
+        assert container.status() == "running"
+        container.delete(force=True)
+    finally:
+        stop.set()
+        thread.join()
