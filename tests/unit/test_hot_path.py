@@ -33,6 +33,8 @@ def root(tmp_path):
     (["--version"], 0, set()),
     (["state", "one"], 0, LOOK | {"ocipy.cli.state"}),
     (["kill", "one", "KILL"], 1, LOOK | {"ocipy.cli.kill", "ocipy.runtime.kill"}),
+    (["pause", "one"], 1, LOOK | {"ocipy.cli.pause", "ocipy.runtime.pause"}),
+    (["resume", "one"], 1, LOOK | {"ocipy.cli.resume", "ocipy.runtime.pause"}),
     (["delete", "one"], 0, LOOK | {
         "ocipy.cli.delete", "ocipy.runtime.delete", "ocipy.runtime.kill", "ocipy.runtime.hooks",
         "ocipy.cgroup.remove",
