@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .options import Arguments
 
 VERBS = (
-    "create", "start", "run", "state", "kill", "delete", "pause", "resume", "list", "spec", "features", "plan",
+    "create", "start", "run", "state", "kill", "delete", "pause", "resume", "ps", "list", "spec", "features", "plan",
     "validate", "bundle",
 )  # fmt: skip
 _UNKNOWN_VERB = 3  # what runc ends with

@@ -16,8 +16,8 @@ LOOK = {
 }
 RECORD = {
     "ociVersion": "1.3.0", "id": "one", "init_process_pid": 0, "init_process_start": 0, "bundle": "/b",
-    "rootfs": "/b/rootfs", "created": "2026-01-01T00:00:00Z", "annotations": {}, "cgroup_paths": {}, "own_pids": True,
-    "program": True,
+    "rootfs": "/b/rootfs", "created": "2026-01-01T00:00:00Z", "annotations": {},
+    "cgroup_paths": {"": "/sys/fs/cgroup/ocipy-test-absent"}, "own_pids": True, "program": True,
 }
 
 
@@ -35,6 +35,7 @@ def root(tmp_path):
     (["kill", "one", "KILL"], 1, LOOK | {"ocipy.cli.kill", "ocipy.runtime.kill"}),
     (["pause", "one"], 1, LOOK | {"ocipy.cli.pause", "ocipy.runtime.pause"}),
     (["resume", "one"], 1, LOOK | {"ocipy.cli.resume", "ocipy.runtime.pause"}),
+    (["ps", "--format", "json", "one"], 0, LOOK | {"ocipy.cli.ps", "ocipy.runtime.ps", "ocipy.cgroup.processes"}),
     (["delete", "one"], 0, LOOK | {
         "ocipy.cli.delete", "ocipy.runtime.delete", "ocipy.runtime.kill", "ocipy.runtime.hooks",
         "ocipy.cgroup.remove",
