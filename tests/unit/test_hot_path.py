@@ -36,6 +36,7 @@ def root(tmp_path):
     (["pause", "one"], 1, LOOK | {"ocipy.cli.pause", "ocipy.runtime.pause"}),
     (["resume", "one"], 1, LOOK | {"ocipy.cli.resume", "ocipy.runtime.pause"}),
     (["ps", "--format", "json", "one"], 0, LOOK | {"ocipy.cli.ps", "ocipy.runtime.ps", "ocipy.cgroup.processes"}),
+    (["events", "--stats", "one"], 1, LOOK | {"ocipy.cli.events", "ocipy.runtime.events", "ocipy.cgroup.statistics"}),
     (["delete", "one"], 0, LOOK | {
         "ocipy.cli.delete", "ocipy.runtime.delete", "ocipy.runtime.kill", "ocipy.runtime.hooks",
         "ocipy.cgroup.remove",
