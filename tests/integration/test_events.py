@@ -102,9 +102,9 @@ def test_swap_is_memory_and_swap_together_v2(ocipy, bundle):
 
 @requires.controller("memory")
 def test_cache_is_what_the_kernel_says(ocipy, bundle, scratch):
-    (scratch / "file").write_bytes(bytes(3 << 20))
     bundle.mount("/tmp", "bind", scratch, "rbind")
-    box = ocipy.start(bundle, "sh", "-c", "dd if=/dev/zero of=/tmp/new bs=1M count=3 2>/dev/null; echo done; sleep 1000")
+    script = "dd if=/dev/zero of=/tmp/new bs=1M count=3 2>/dev/null; echo done; sleep 1000"
+    box = ocipy.start(bundle, "sh", "-c", script)
     host.wait_for(lambda: "done" in box.output(), "the file")
     memory = stats(ocipy, box)["memory"]
     assert memory["cache"] == memory["raw"]["file" if host.CGROUP_V2 else "cache"]
@@ -144,8 +144,8 @@ def test_pressure_is_told_v2(ocipy, busy):
 @requires.controller("blkio")
 def test_traffic_of_block_devices_is_told(ocipy, bundle, scratch):
     bundle.mount("/tmp", "bind", scratch, "rbind")
-    script = "dd if=/dev/zero of=/tmp/new bs=1M count=4 conv=fsync 2>/dev/null; dd if=/tmp/new of=/dev/null iflag=direct"
-    box = ocipy.start(bundle, "sh", "-c", f"{script} 2>/dev/null; echo done; sleep 1000")
+    script = "dd if=/dev/zero of=/tmp/new bs=1M count=4 conv=fsync 2>&1; dd if=/tmp/new of=/dev/null iflag=direct 2>&1"
+    box = ocipy.start(bundle, "sh", "-c", f"({script}) >/dev/null; echo done; sleep 1000")
     host.wait_for(lambda: "done" in box.output(), "the file")
     blkio = stats(ocipy, box)["blkio"]
     seen = {name for name in blkio if name != "psi"}

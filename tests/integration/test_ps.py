@@ -90,7 +90,7 @@ def test_output_without_a_pid_column_is_refused(ocipy, family):
 
 @requires.program("ps")
 def test_options_that_ps_refuses_are_told(ocipy, family):
-    result = ocipy("ps", family.id, "--no-such-option").refused("exit status 1", "no-such-option")
+    result = ocipy("ps", family.id, "--no-such-option").refused("exit status 1", "unknown gnu long option")
     assert result.code == 1
     assert len(result.err.splitlines()) == 1
 
