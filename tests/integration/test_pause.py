@@ -105,7 +105,7 @@ def test_created_container_can_be_paused_and_is_created_again_when_resumed(ocipy
     box = ocipy.create(bundle, "true")
     ocipy("pause", box.id).ok()
     assert box.status() == "paused"
-    ocipy("start", box.id).refused("paused")
+    ocipy("start", box.id).refused("cannot start a container in the paused state")
     ocipy("resume", box.id).ok()
     assert box.status() == "created"
     box.start()

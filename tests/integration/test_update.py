@@ -304,11 +304,13 @@ def test_size_that_is_none_is_refused(ocipy, box, value):
 
 
 @requires.ocipy_itself
-@pytest.mark.parametrize("flag", ["cpu-period", "cpu-quota", "cpu-burst", "cpu-share", "cpu-idle", "cpu-rt-period",
-                                  "cpu-rt-runtime", "blkio-weight", "pids-limit"])  # fmt: skip
-@pytest.mark.parametrize("value", ["many", "1.5", "1_0", "１"])
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("cpu-period", "many"), ("cpu-quota", "1.5"), ("cpu-burst", "1_0"), ("cpu-share", "１"), ("cpu-idle", "yes"),
+     ("cpu-rt-period", "1s"), ("cpu-rt-runtime", "--1"), ("blkio-weight", "0x10"), ("pids-limit", "-")],
+)  # fmt: skip
 def test_number_that_is_none_is_refused(ocipy, box, flag, value):
-    ocipy("update", f"--{flag}", value, box.id).refused(f"invalid value for {flag}", value)
+    ocipy("update", f"--{flag}={value}", box.id).refused(f"invalid value for {flag}", value)
 
 
 @requires.ocipy_itself
