@@ -8,6 +8,10 @@ from ..errors import OcipyError
 from ..linux import os
 from .files import read, write, write_error
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def write_cgroup_file(property: str, directory: str, file: str, value: str, optional: bool = False) -> None:
     """Writes one limit. optional: a missing file is no error. Raises OcipyError."""
@@ -93,3 +97,13 @@ def _memory_error(error: OSError, property: str, directory: str, file: str, valu
     elif error.errno == ENOENT and file.startswith("memory.memsw"):
         result.hint = "this kernel does not account swap; boot it with swapaccount=1"
     return result
+
+
+# By kind of operation (plan/cgroup_operations.py).
+HANDLERS: dict[str, Callable[..., None]] = {
+    "WriteCgroupFile": write_cgroup_file,
+    "WriteFirstCgroupFile": write_first_cgroup_file,
+    "SetMemoryLimits": set_memory_limits,
+    "CheckMemoryUsage": check_memory_usage,
+    "WriteDeviceRules": write_device_rules,
+}

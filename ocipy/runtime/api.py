@@ -11,11 +11,15 @@ from ..errors import OcipyError, describe_os_error
 from ..linux.interpreter import INTERPRETER, ensure_sealed
 from .create import CreateOptions, create, plan_create, read_config
 from .delete import delete
+from .events import container_statistics
 from .kill import kill, parse_signal
 from .log import Log
+from .pause import pause, resume
+from .ps import container_processes
 from .start import start
 from .state import Container as _Container
 from .store import Store
+from .update import update
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +59,26 @@ class Container:
         """
         number = None if signal is None else parse_signal(str(signal))
         kill(_Container.load(self._runtime.store, self.id), number, all=all)
+
+    def pause(self) -> None:
+        """Stops all processes where they are."""
+        pause(_Container.load(self._runtime.store, self.id))
+
+    def resume(self) -> None:
+        """Lets the processes of a paused container go on."""
+        resume(_Container.load(self._runtime.store, self.id))
+
+    def update(self, resources: dict[str, Any]) -> None:
+        """Changes the limits that are given, in the form of linux.resources, and no other."""
+        update(_Container.load(self._runtime.store, self.id), resources, self._runtime.log)
+
+    def processes(self) -> list[int]:
+        """Gives the pids of all processes."""
+        return container_processes(_Container.load(self._runtime.store, self.id))
+
+    def statistics(self) -> dict[str, Any]:
+        """Gives what the container has used: `data` of the documents of runc's `events`."""
+        return container_statistics(_Container.load(self._runtime.store, self.id))
 
     def delete(self, *, force: bool = False) -> None:
         """Removes the container; force: whatever its status."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .fields import Converter, Problems
-    from .model import Process, Resources
+    from .model import Process
 
 NAMESPACES = ("pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time")
 CLOCKS = ("monotonic", "boottime")
@@ -250,12 +250,6 @@ def load_process(data: bytes) -> Process:
     """Gives the Process of a file that holds a process block alone, as `exec --process` takes. Raises as load does."""
     block: Process = _converted(process, data)
     return block
-
-
-def load_resources(data: bytes) -> Resources:
-    """Gives the Resources of a file that holds linux.resources alone, as `update -r` takes. Raises as load does."""
-    limits: Resources = _converted(resources, data)
-    return limits
 
 
 def _converted(convert: Converter, data: bytes) -> Any:

@@ -8,7 +8,10 @@ import pytest
 from support import host, requires
 from support.runtime import command
 
-VERBS = ["create", "start", "run", "state", "kill", "delete", "list", "spec", "features"]
+VERBS = [
+    "create", "start", "run", "state", "kill", "delete", "pause", "resume", "update", "ps", "events", "list", "spec",
+    "features",
+]  # fmt: skip
 OWN_VERBS = [*VERBS, "plan", "validate", "bundle"]
 
 

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from support import host, requires
 
 import ocipy as library
 
@@ -17,6 +18,25 @@ def test_container_lives_and_ends_by_the_library_alone(bundle, ocipy):
     assert [found.id for found in runtime.containers()] == [container.id]
     container.delete(force=True)
     assert runtime.containers() == []
+
+
+@requires.controller("pids")
+@requires.controller("freezer")
+def test_library_pauses_updates_and_counts(bundle, ocipy):
+    bundle.args("sleep", "100").write()
+    container = library.Runtime(ocipy.root).create(ocipy.new_id(), bundle=str(bundle.path))
+    container.start()
+    container.pause()
+    assert container.status() == "paused"
+    with pytest.raises(library.OcipyError, match="container not running"):
+        container.pause()
+    container.resume()
+    assert container.status() == "running"
+    container.update({"pids": {"limit": 9}})
+    assert container.processes() == [container.state()["pid"]] == host.processes_of(container.id)
+    assert container.statistics()["pids"] == {"current": 1, "limit": 9}
+    with pytest.raises(library.OcipyError, match=r"linux\.resources\.pids\.limit"):
+        container.update({"pids": {"limit": "many"}})
 
 
 def test_library_raises_what_the_command_line_prints(ocipy):

@@ -179,7 +179,9 @@ def test_list_notes_a_directory_without_state(ocipy, bundle):
 
 @requires.ocipy_itself
 @pytest.mark.parametrize("broken", ["", "{", "[]", '{"id": 7}', "null"])
-@pytest.mark.parametrize("verb", ["state", "start", "kill", "delete"])
+@pytest.mark.parametrize(
+    "verb", ["state", "start", "kill", "delete", "pause", "resume", "ps", "events", "update"]
+)
 def test_a_broken_state_file_is_named_in_one_line(ocipy, verb, broken):
     id = ocipy.new_id()
     (ocipy.root / id).mkdir()

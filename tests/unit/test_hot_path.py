@@ -16,8 +16,8 @@ LOOK = {
 }
 RECORD = {
     "ociVersion": "1.3.0", "id": "one", "init_process_pid": 0, "init_process_start": 0, "bundle": "/b",
-    "rootfs": "/b/rootfs", "created": "2026-01-01T00:00:00Z", "annotations": {}, "cgroup_paths": {}, "own_pids": True,
-    "program": True,
+    "rootfs": "/b/rootfs", "created": "2026-01-01T00:00:00Z", "annotations": {},
+    "cgroup_paths": {"": "/sys/fs/cgroup/ocipy-test-absent"}, "own_pids": True, "program": True,
 }
 
 
@@ -33,6 +33,18 @@ def root(tmp_path):
     (["--version"], 0, set()),
     (["state", "one"], 0, LOOK | {"ocipy.cli.state"}),
     (["kill", "one", "KILL"], 1, LOOK | {"ocipy.cli.kill", "ocipy.runtime.kill"}),
+    (["pause", "one"], 1, LOOK | {"ocipy.cli.pause", "ocipy.runtime.pause"}),
+    (["resume", "one"], 1, LOOK | {"ocipy.cli.resume", "ocipy.runtime.pause"}),
+    (["ps", "--format", "json", "one"], 0, LOOK | {"ocipy.cli.ps", "ocipy.runtime.ps", "ocipy.cgroup.processes"}),
+    (["events", "--stats", "one"], 1, LOOK | {"ocipy.cli.events", "ocipy.runtime.events", "ocipy.cgroup.statistics"}),
+    (["update", "--memory", "64M", "one"], 1, LOOK | {
+        "_ctypes", "_struct", "struct", "ocipy.cli.update", "ocipy.runtime.update", "ocipy.cgroup.host",
+        "ocipy.cgroup.undo", "ocipy.cgroup.write", "ocipy.linux.libc", "ocipy.linux.mount", "ocipy.linux.statfs",
+        "ocipy.plan", "ocipy.plan.cgroup", "ocipy.plan.cgroup_limits", "ocipy.plan.cgroup_operations",
+        "ocipy.plan.facts", "ocipy.plan.mount_options", "ocipy.plan.mounts", "ocipy.plan.operation",
+        "ocipy.plan.update", "ocipy.plan.users", "ocipy.record", "ocipy.spec.fields", "ocipy.spec.model",
+        "ocipy.spec.resources",
+    }),
     (["delete", "one"], 0, LOOK | {
         "ocipy.cli.delete", "ocipy.runtime.delete", "ocipy.runtime.kill", "ocipy.runtime.hooks",
         "ocipy.cgroup.remove",

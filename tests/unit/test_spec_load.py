@@ -6,7 +6,7 @@ import pytest
 
 from ocipy.errors import ConfigError, OcipyError
 from ocipy.spec.jsontext import encode
-from ocipy.spec.load import load, load_process, load_resources
+from ocipy.spec.load import load, load_process
 from ocipy.spec.model import Hooks, IOPriority, Linux, Rlimit, TimeOffset
 from ocipy.spec.schema import schema_problems
 
@@ -560,15 +560,6 @@ def test_load_process_names_paths_from_the_block():
     with pytest.raises(ConfigError) as caught:
         load_process(b'{"cwd": "x"}')
     assert [path for path, _ in caught.value.problems] == ["cwd", "args", "user"]
-
-
-def test_load_resources_takes_a_resources_block_alone():
-    assert load_resources(b'{"pids": {"limit": 3}}').pids == 3
-
-
-def test_load_resources_names_paths_from_the_block():
-    with pytest.raises(ConfigError, match=r"^memory\.limit: "):
-        load_resources(b'{"memory": {"limit": "1"}}')
 
 
 def test_the_names_of_the_loader_are_those_of_the_kernel_room():

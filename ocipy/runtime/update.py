@@ -1,0 +1,79 @@
+"""update: other limits for a container that exists."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from ..cgroup.host import detect
+from ..cgroup.undo import Undo
+from ..cgroup.write import HANDLERS
+from ..errors import OcipyError
+from ..linux import os
+from ..plan.update import compile_update
+from ..spec.jsontext import decode, encode
+from .state import CREATED, PAUSED, RUNNING, Container
+from .store import CONFIG
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..plan.operation import Operation
+    from .log import Log
+
+
+def update(container: Container, given: Any, log: Log) -> None:
+    """Changes the limits that `given`, an object in the form of linux.resources, names; no other.
+
+    The container's copy of config.json has them from then on. Raises OcipyError, ConfigError; the limits are what they
+    were then, as far as the kernel lets them be set back.
+    """
+    if container.status() not in (CREATED, RUNNING, PAUSED):
+        raise OcipyError(f"container not running: {container.id}")
+    config = _config(container)
+    linux = config.get("linux") or {}
+    operations, warnings, after = compile_update(
+        linux.get("resources") or {}, given, detect(), tuple(container.cgroups.items())
+    )
+    for warning in warnings:
+        log.warning(warning)
+    _execute(operations, log)
+    config["linux"] = {**linux, "resources": after}
+    container.store.write(container.id, CONFIG, encode(config).encode())
+
+
+def _config(container: Container) -> dict[str, Any]:
+    """Gives the container's copy of config.json. Raises OcipyError."""
+    path = f"{container.store.directory(container.id)}/{CONFIG}"
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        config: dict[str, Any] = decode(file.read())
+    return config
+
+
+def _execute(operations: list[Operation], log: Log) -> None:
+    undo = Undo()
+    try:
+        for operation in operations:
+            begun = perf_counter()
+            kind, *fields = operation.wire()
+            undo.remember(*_files(operation))
+            HANDLERS[kind](*fields)
+            if log.debug_enabled:
+                log.debug(f"{(perf_counter() - begun) * 1000:8.3f} ms  host       {operation.describe()}")
+    except BaseException:
+        undo.restore()
+        raise
+
+
+def _files(operation: Any) -> tuple[str, tuple[str, ...]]:
+    """Gives the directory and the files that an operation may write."""
+    kind = type(operation).__name__
+    files: tuple[str, ...] = ()
+    if kind == "WriteCgroupFile":
+        files = (operation.file,)
+    elif kind == "WriteFirstCgroupFile":
+        files = tuple(file for file, _value in operation.choices)
+    elif kind == "SetMemoryLimits":
+        files = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
+    return operation.directory, files
