@@ -74,8 +74,13 @@ def block_entry(major: str, minor: str, operation: str, value: str) -> dict[str,
 
 def page_sizes(directory: str, last: str) -> list[str]:
     """Gives the page sizes for which the cgroup has hugetlb.SIZE.`last`."""
-    names = (name for name in os.listdir(directory) if name.startswith("hugetlb.") and name.endswith(last))
-    return sorted({name.split(".")[1] for name in names})
+    try:
+        names = os.listdir(directory)
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return []
+        raise
+    return sorted({name.split(".")[1] for name in names if name.startswith("hugetlb.") and name.endswith(last)})
 
 
 _CPUSET = {

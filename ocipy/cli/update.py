@@ -88,11 +88,12 @@ def _given(arguments: Arguments) -> dict[str, Any]:
 
 def _read(path: str) -> Any:
     """Gives the value of a JSON file, - for standard input. Raises OcipyError."""
-    from ..spec.jsontext import decode
+    from ..spec.jsontext import SIZE_LIMIT, decode
 
     descriptor = 0 if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     with open(descriptor, "rb", closefd=path != "-") as file:
-        return decode(file.read())
+        # One byte more than is decoded: what never ends is refused, too.
+        return decode(file.read(SIZE_LIMIT + 1))
 
 
 def _integer(text: str, flag: str) -> int:

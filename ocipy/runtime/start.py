@@ -7,7 +7,7 @@ from ..init.channel import Channel, Closed
 from ..linux import os
 from . import sockets
 from .hooks import run_host_hooks
-from .state import CREATED, RUNNING, STOPPED, Container
+from .state import CREATED, PAUSED, STOPPED, Container
 from .store import START
 
 TYPE_CHECKING = False
@@ -39,8 +39,8 @@ def begin(container: Container, log: Log) -> None:
     status = container.status()
     if status == STOPPED:
         raise OcipyError("cannot start a container that has stopped")
-    if status not in (CREATED, RUNNING):
-        raise OcipyError(f"cannot start a container in the {status} state")
+    if status == PAUSED:
+        raise OcipyError("cannot start a container in the paused state", hint="resume it first")
     if status != CREATED:
         raise _already_running(status)
     if not container.record["program"]:

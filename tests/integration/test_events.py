@@ -183,13 +183,13 @@ def test_paused_container_has_statistics(ocipy, busy):
 
 
 @pytest.mark.parametrize("interval", ["0", "0s", "-1s", "5", "soon", "", "1.5.5s", "１s"])
-def test_interval_that_is_none_is_refused(ocipy, busy, interval):
-    ocipy("events", f"--interval={interval}", "--stats", busy.id).refused("interval")
+def test_interval_that_is_none_is_refused(ocipy, bundle, interval):
+    ocipy("events", f"--interval={interval}", "--stats", ocipy.create(bundle, "true").id).refused("interval")
 
 
 @pytest.mark.parametrize("interval", ["5s", "100ms", "1m30s", "1.5h", "20us", "7ns"])
-def test_interval_is_a_duration_of_go(ocipy, busy, interval):
-    ocipy("events", "--interval", interval, "--stats", busy.id).ok()
+def test_interval_is_a_duration_of_go(ocipy, bundle, interval):
+    ocipy("events", "--interval", interval, "--stats", ocipy.create(bundle, "true").id).ok()
 
 
 @pytest.fixture

@@ -346,6 +346,11 @@ def test_file_that_is_missing_is_named(ocipy, box):
 
 
 @requires.ocipy_itself
+def test_file_that_never_ends_is_refused(ocipy, box):
+    ocipy("update", "-r", "/dev/zero", box.id).refused("JSON", "limit")
+
+
+@requires.ocipy_itself
 @pytest.mark.parametrize("flag", ["kernel-memory", "kernel-memory-tcp"])
 def test_obsolete_flag_is_a_warning(ocipy, box, flag):
     assert f"--{flag}" in ocipy("update", f"--{flag}", "64M", box.id).ok().err
