@@ -23,7 +23,7 @@ def main() -> None:
     posix.umask(posix.umask(0o077) | 0o022)
     package = find_package()
     # Any of these among the words is most likely the verb.
-    quick = {"create", "run", "start", "state", "kill", "delete"}
+    quick = {"create", "run", "exec", "start", "state", "kill", "delete"}
     name = next((word for word in sys.argv[1:] if word in quick), "main")
     if not load(package, name):
         # On the path only while `ocipy` itself is imported: no package beside it can replace one of the library's.
