@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..errors import OcipyError
 from ..linux import os, process
 from . import console, identity, program, settings
+from .channel import Closed
 from .walk import freeze, report, walk
 
 TYPE_CHECKING = False
@@ -50,8 +51,12 @@ def enter(entry: Entry, init: Init, turns: list[Turn], channel: Channel) -> tupl
     between = os.fork()
     if between == 0:
         _enter_and_make(entry, init, turns)
+    # What the process has, this one has no use for; and the channel ends when nobody is left to write.
+    init.close()
     try:
         (kind, *values), descriptors = channel.receive()
+    except Closed:
+        raise OcipyError("the process that was to enter the container died before it could report") from None
     finally:
         os.waitpid(between, 0)
     if kind == "error":

@@ -228,8 +228,6 @@ def enter_container(joining: Joining, property: str, own_memory: bool) -> None:
     joining.verify_target()
     entry = Entry(joining.target, flags, late, into, own_memory)
     joining.pid, joining.pidfd = enter(entry, init, joining.container_turns, joining.channel)
-    # What the process has, this one has no use for.
-    init.close()
     if into >= 0:
         os.close(into)
 
