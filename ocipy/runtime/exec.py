@@ -182,6 +182,10 @@ class Joining(Walk):
             raise OcipyError(message if whole else f"cannot enter the container: {message}", hint=hint)
         raise failure(self.plan.operations[index], whole, message, property, hint)
 
+    def cause_of_death(self) -> str:
+        cause = super().cause_of_death()
+        return ": the container has stopped" if wait_ended(self.target, 0) else cause
+
     @property
     def init_pid(self) -> int:
         pid: int = self.container.record["init_process_pid"]

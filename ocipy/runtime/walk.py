@@ -98,7 +98,7 @@ class Walk:
             try:
                 message, descriptors = self.channel.receive()
             except Closed:
-                raise OcipyError(f"the {self.PROCESS} died{self._cause_of_death()}") from None
+                raise OcipyError(f"the {self.PROCESS} died{self.cause_of_death()}") from None
             if message[0] == "warning":
                 self.log.warning(message[1])
             elif message[0] == "console":
@@ -106,7 +106,7 @@ class Walk:
             else:
                 return tuple(message)
 
-    def _cause_of_death(self) -> str:
+    def cause_of_death(self) -> str:
         """Tells how the process ended, with what is known to bring that about."""
         if self.pidfd < 0:
             return " before it could report"
