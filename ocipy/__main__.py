@@ -21,7 +21,7 @@ def main() -> None:
     posix.umask(posix.umask(0o077) | 0o022)
     package = find_package()
     # Any of these among the words is most likely the verb.
-    quick = {"create", "run", "start", "state", "kill", "delete", "pause", "resume"}
+    quick = {"create", "run", "exec", "start", "state", "kill", "delete", "pause", "resume"}
     name = next((word for word in sys.argv[1:] if word in quick), "main")
     # The code in archives has no line numbers, which --debug shows.
     if "--debug" in sys.argv or not load(package, name):

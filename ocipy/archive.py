@@ -28,7 +28,7 @@ _PACKAGE = __file__.rpartition("/")[0]
 _CACHE = f"{_PACKAGE}/__pycache__"
 # What a verb needs or not, by the config: in its archive in any case, for engines give every container a profile.
 _SECCOMP = ("spec.seccomp", "plan.seccomp", "linux.seccomp", "runtime.seccomp_cache")
-_OPTIONAL = {"create": _SECCOMP, "run": _SECCOMP}
+_OPTIONAL = {"create": _SECCOMP, "run": _SECCOMP, "exec": _SECCOMP}
 
 
 class _Recorder:

@@ -59,15 +59,45 @@ def verify_membership(pid: int, directories: dict[str, str]) -> None:
         if error.errno == ENOENT:
             raise OcipyError(f"process {pid} ended before its cgroup could be verified") from None
         raise OcipyError(f"cannot verify the cgroup of process {pid}: {describe_os_error(error)}") from None
-    actual = {controllers: path for _, controllers, path in (line.split(":", 2) for line in text.splitlines())}
+    actual = _paths(text)
     for controllers, directory in directories.items():
         path = actual.get(controllers)
-        # Where v1 is mounted, each hierarchy has a directory of /sys/fs/cgroup; v2 alone has all of it.
-        below = directory[len(_ROOT) :]
-        expected = below if list(directories) == [""] else below[below.find("/", 1) :]
-        if path != expected and not _lists(directory, pid):
+        if path != _expected(directories, directory) and not _lists(directory, pid):
             where = "no cgroup" if path is None else f"cgroup {path}"
             raise OcipyError(f"process {pid} is in {where} of {controllers or 'cgroup v2'}, not in {directory}")
+
+
+def current(pid: int, directories: dict[str, str]) -> dict[str, str]:
+    """Gives where process `pid` is now, each of the cgroups or one below it, in the same order. Raises OcipyError when
+    it has left them: who follows it would be without limits.
+
+    A program may have made cgroups of its own, and on v2 one that has such takes no process itself.
+    """
+    try:
+        actual = _paths(read(f"/proc/{pid}", "cgroup"))
+    except OSError as error:
+        raise OcipyError(f"cannot read the cgroup of process {pid}: {describe_os_error(error)}") from None
+    found = {}
+    for controllers, directory in directories.items():
+        path, expected = actual.get(controllers, ""), _expected(directories, directory)
+        if path == expected or path.startswith(f"{expected}/"):
+            found[controllers] = directory + path[len(expected) :]
+        elif _lists(directory, pid):
+            found[controllers] = directory
+        else:
+            raise OcipyError(f"the init process has left {directory} for {path or 'no cgroup'}")
+    return found
+
+
+def _paths(text: str) -> dict[str, str]:
+    return {controllers: path for _, controllers, path in (line.split(":", 2) for line in text.splitlines())}
+
+
+def _expected(directories: dict[str, str], directory: str) -> str:
+    """Gives the path that /proc/pid/cgroup has for a directory of /sys/fs/cgroup."""
+    # Where v1 is mounted, each hierarchy has a directory of /sys/fs/cgroup; v2 alone has all of it.
+    below = directory[len(_ROOT) :]
+    return below if list(directories) == [""] else below[below.find("/", 1) :]
 
 
 def _lists(directory: str, pid: int) -> bool:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .options import Arguments
 
 VERBS = (
-    "create", "start", "run", "state", "kill", "delete", "pause", "resume", "update", "ps", "events", "list", "spec",
-    "features", "plan", "validate", "bundle",
+    "create", "start", "run", "exec", "state", "kill", "delete", "pause", "resume", "update", "ps", "events", "list",
+    "spec", "features", "plan", "validate", "bundle",
 )  # fmt: skip
 _UNKNOWN_VERB = 3  # what runc ends with
 OPTIONS = (

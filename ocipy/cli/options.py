@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 class Option:
     """A flag. names: long name first, without dashes. value: placeholder of its value, "" for a switch.
 
+    default: that of a switch is False unless something else shall tell that it was not given.
     repeated: the values are collected in a list.
     """
 
@@ -22,7 +23,7 @@ class Option:
         self.names = names
         self.help = help
         self.value = value
-        self.default: Any = default if value else False
+        self.default: Any = False if default is None and not value else default
         self.repeated = repeated
 
 

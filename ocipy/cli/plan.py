@@ -7,7 +7,7 @@ from .options import Option, UsageError, Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..plan.compile import Plan
+    from ..plan.operation import Plan
     from .main import Settings
     from .options import Arguments
 

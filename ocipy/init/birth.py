@@ -8,28 +8,19 @@ joins, makes I as P's child (CLONE_PARENT) and ends.
 from __future__ import annotations
 
 import _signal
-import sys
-import time
 
-from ..errors import OcipyError, describe_error
+from ..errors import OcipyError
 from ..linux import os, process
-from ..linux.mount import AT_FDCWD, PROC_SUPER_MAGIC, file_system_magic
-from ..linux.openat2 import openat2
 from . import console, devices, hooks, identity, masks, mounts, program, root, settings, users
-from .channel import Closed
 from .context import Init
+from .walk import freeze, report, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from ..plan.operation import Operation
     from .channel import Channel
+    from .walk import Handlers, Turn
 
-    # The operations of one turn, each with its place in the plan.
-    Turn = Sequence[tuple[int, Operation]]
-
-HANDLERS: dict[str, Callable[..., None]] = {}
+HANDLERS: Handlers = {}
 for _room in (settings, root, mounts, devices, console, masks, users, identity, program, hooks):
     HANDLERS.update(_room.HANDLERS)
 
@@ -53,14 +44,6 @@ class Birth:
         self.offsets = offsets
         self.cgroup = cgroup
         self.own_memory = own_memory
-
-
-def open_proc() -> int:
-    """Gives an O_PATH descriptor of the host's /proc. Raises OcipyError when that is no proc file system."""
-    proc = openat2(AT_FDCWD, "/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, 0, 0)
-    if file_system_magic(proc) != PROC_SUPER_MAGIC:
-        raise OcipyError("/proc of the host is not a proc file system")
-    return proc
 
 
 def make_init(birth: Birth, init: Init, turns: list[Turn], channel: Channel) -> tuple[int, int]:
@@ -101,16 +84,17 @@ def _join_and_make(birth: Birth, init: Init, turns: list[Turn]) -> None:
             process.unshare(process.CLONE_NEWTIME)
             for clock, seconds, nanoseconds in birth.offsets:
                 init.write_proc("self/timens_offsets", f"{clock} {seconds} {nanoseconds}")
-        if birth.own_memory and birth.cgroup >= 0:
-            # Init is born in the cgroup, and inherits this process's memory as its own when this process ends.
+        if birth.own_memory:
+            # Init inherits this process's memory as its own when this process ends.
             init.own_memory()
+            birth.own_memory = False
         pid, pidfd = process.clone3(birth.flags | process.CLONE_PARENT, cgroup=birth.cgroup)
         if pid == 0:
             _live(birth, init, turns)
         init.channel.send(("pid", pid), [pidfd])
         os._exit(0)
     except BaseException as error:
-        _report(init.channel, -1, error)
+        report(init.channel, -1, error)
 
 
 def _live(birth: Birth, init: Init, turns: list[Turn]) -> None:
@@ -119,52 +103,15 @@ def _live(birth: Birth, init: Init, turns: list[Turn]) -> None:
         # Only now: from inside another cgroup namespace the kernel finds no cgroup that is not below its root.
         _join([pair for pair in birth.joined if pair[0] == process.CLONE_NEWCGROUP])
         init.close_foreign()
-        if birth.own_memory and birth.cgroup < 0:
+        if birth.own_memory:
             init.own_memory()
         os.setsid()
-        _freeze()
+        freeze()
     except BaseException as error:
-        _report(init.channel, -1, error)
-    _walk(init, turns)
+        report(init.channel, -1, error)
+    walk(init, turns, HANDLERS)
 
 
 def _join(namespaces: list[tuple[int, int]]) -> None:
     for kind, descriptor in namespaces:
         process.setns(descriptor, kind)
-
-
-def _freeze() -> None:
-    """Takes away the means to load code: a module planted in the image would run with the host's rights."""
-    sys.path.clear()
-    sys.meta_path.clear()
-    sys.path_hooks.clear()
-    sys.path_importer_cache.clear()
-
-
-def _walk(init: Init, turns: list[Turn]) -> None:
-    """Runs the operations, a part of them at each turn that P gives; the end of a part gives the turn back."""
-    index = -1
-    try:
-        for turn in turns:
-            init.channel.receive()
-            times = []
-            for index, operation in turn:  # noqa: B007 (index tells the failed operation)
-                kind, *fields = operation.wire()
-                begun = time.perf_counter()
-                HANDLERS[kind](init, *fields)
-                times.append(time.perf_counter() - begun)
-            init.channel.send(("done", times))
-    except Closed:
-        os._exit(1)
-    except BaseException as error:
-        _report(init.channel, index, error)
-    os._exit(1)
-
-
-def _report(channel: Channel, index: int, error: BaseException) -> None:
-    """Sends what failed to whoever waits, and ends. No traceback: it would open source files by path."""
-    try:
-        channel.send(("error", index, *describe_error(error)))
-    finally:
-        # Whatever else happens: nobody may be listening, or a second signal arrive.
-        os._exit(1)

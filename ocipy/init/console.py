@@ -19,10 +19,24 @@ _TIOCSCTTY = 0x540E
 
 def open_console(init: Init, property: str, height: int, width: int) -> None:
     """Sends the master to the command, before anything of the container runs."""
-    master, slave = open_pair(init)
+    master, slave = open_pair(init.root)
+    bind_console(init, slave)
+    _take(init, master, slave, height, width)
+
+
+def open_terminal(init: Init, property: str, height: int, width: int) -> None:
+    """As open_console, in a container that runs: /dev/console is the init process's own."""
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        master, slave = open_pair(root)
+    finally:
+        os.close(root)
+    _take(init, master, slave, height, width)
+
+
+def _take(init: Init, master: int, slave: int, height: int, width: int) -> None:
     if height or width:
         fcntl.ioctl(slave, _TIOCSWINSZ, struct.pack("4H", height, width, 0, 0))
-    bind_console(init, slave)
     # A session of its own, so that the caller's terminal is out of reach (TIOCSTI, CVE-2017-5226).
     fcntl.ioctl(slave, _TIOCSCTTY, 0)
     for stream in range(3):
@@ -33,4 +47,4 @@ def open_console(init: Init, property: str, height: int, width: int) -> None:
         os.close(slave)
 
 
-HANDLERS = {"OpenConsole": open_console}
+HANDLERS = {"OpenConsole": open_console, "OpenTerminal": open_terminal}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..errors import OcipyError
 from ..linux import os
 from ..linux.memory import make_own
+from ..linux.mount import AT_FDCWD, PROC_SUPER_MAGIC, file_system_magic
 from ..linux.openat2 import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV, openat2
 from ..linux.process import close_others
 
@@ -16,10 +18,19 @@ if TYPE_CHECKING:
 _WITHIN = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV
 
 
+def open_proc() -> int:
+    """Gives an O_PATH descriptor of the host's /proc. Raises OcipyError when that is no proc file system."""
+    proc = openat2(AT_FDCWD, "/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, 0, 0)
+    if file_system_magic(proc) != PROC_SUPER_MAGIC:
+        raise OcipyError("/proc of the host is not a proc file system")
+    return proc
+
+
 class Init:
     """State of the init process.
 
-    channel: the end of the socket pair to the command. proc: O_PATH descriptor of the host's /proc directory.
+    channel: the end of the socket pair to the command. proc: O_PATH descriptor of the host's /proc directory, which
+    a process that enters a running container has let go of.
     bundle: absolute path of the bundle. descriptors: what the command has handed over, by purpose.
     preserved: number of descriptors after stderr that the program gets.
     root: O_PATH descriptor of the mount that becomes the container's root, -1 until it is prepared.
@@ -54,7 +65,17 @@ class Init:
 
     def close_foreign(self) -> None:
         """Closes what this process has as a copy of the command, and of the command's caller."""
-        close_others({0, 1, 2, *range(3, 3 + self.preserved), self.channel.fileno(), self.proc, *self._handed_over()})
+        self._close_all_but(self.proc)
+
+    def leave_host(self, *kept: int) -> None:
+        """As close_foreign, but of the host's /proc nothing is left either: what enters a running container can be
+        looked at by others there (CVE-2016-9962). kept: what is still needed to enter.
+        """
+        self._close_all_but(*kept)
+
+    def _close_all_but(self, *kept: int) -> None:
+        own = {0, 1, 2, *range(3, 3 + self.preserved), self.channel.fileno(), *self._handed_over()}
+        close_others(own | {descriptor for descriptor in kept if descriptor >= 0})
 
     def close(self) -> None:
         """Closes what is init's alone; in the command, once init is made."""

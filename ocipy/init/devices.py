@@ -9,7 +9,7 @@ from errno import EPERM
 from ..errors import OcipyError
 from ..linux import os
 from ..linux.mount import AT_FDCWD, DEVPTS_SUPER_MAGIC, clone_tree, file_system_magic, move_mount
-from ..linux.openat2 import RESOLVE_NO_SYMLINKS
+from ..linux.openat2 import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV, openat2
 from .paths import make_directories, open_in_root, split
 
 TYPE_CHECKING = False
@@ -131,23 +131,27 @@ def _is_ptmx(directory: int, name: str, target: str) -> bool:
     return _is_node(status, stat.S_IFCHR, os.makedev(*_PTMX))
 
 
-def open_console(init: Init) -> tuple[int, int]:
+def open_console(root: int) -> tuple[int, int]:
     """Opens a new pseudo-terminal of the container's own devpts; gives the descriptors of master and slave.
 
-    Nothing is opened for use before it is known to be what it should (CVE-2025-52565), the slave not by path at all.
-    Raises OcipyError when /dev/pts is no devpts.
+    root: descriptor of the container's root. Nothing is opened for use before it is known to be what it should
+    (CVE-2025-52565), the slave not by path at all. Raises OcipyError when /dev/pts is no devpts.
     """
     try:
-        place = open_in_root(init.root, "/dev/pts/ptmx", os.O_PATH, RESOLVE_NO_SYMLINKS)
+        directory = open_in_root(root, "/dev/pts", os.O_PATH | os.O_DIRECTORY, RESOLVE_NO_SYMLINKS)
     except OSError as error:
         raise OcipyError(f"/dev/pts/ptmx of the container: {error.strerror}", hint=_HINT_DEVPTS) from None
     try:
-        ours = file_system_magic(place) == DEVPTS_SUPER_MAGIC
-        if not ours or not _is_node(os.fstat(place), stat.S_IFCHR, os.makedev(*_PTMX)):
+        if file_system_magic(directory) != DEVPTS_SUPER_MAGIC:
             raise OcipyError("/dev/pts/ptmx of the container does not belong to a devpts", hint=_HINT_DEVPTS)
-        master = os.open(f"self/fd/{place}", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=init.proc)
+        # Nobody can put a file into a devpts, and what is mounted on one of it is another mount.
+        master = openat2(
+            directory, "ptmx", os.O_RDWR | os.O_NOCTTY, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
+        )
+    except OSError as error:
+        raise OcipyError(f"/dev/pts/ptmx of the container: {error.strerror}", hint=_HINT_DEVPTS) from None
     finally:
-        os.close(place)
+        os.close(directory)
     fcntl.ioctl(master, _TIOCSPTLCK, b"\0\0\0\0")
     slave = fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     return master, slave

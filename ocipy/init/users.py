@@ -15,19 +15,24 @@ _LARGEST_PASSWD = 1 << 20
 
 
 def look_up_home(init: Init, property: str, uid: int) -> None:
-    init.home = _home(init, uid) or "/"
+    init.home = find_home(init.root, init.proc, uid)
 
 
-def _home(init: Init, uid: int) -> str:
+def find_home(root: int, proc: int, uid: int) -> str:
+    """Gives the home of a user, "/" when nothing tells it. root, proc: of the container, and the host's /proc."""
+    return _home(root, proc, uid) or "/"
+
+
+def _home(root: int, proc: int, uid: int) -> str:
     try:
-        place = open_in_root(init.root, "/etc/passwd", os.O_PATH)
+        place = open_in_root(root, "/etc/passwd", os.O_PATH)
     except OSError:
         return ""
     try:
         # The image may have a FIFO there, for which an open waits, or a device, which acts when it is opened.
         if not stat.S_ISREG(os.fstat(place).st_mode):
             return ""
-        descriptor = os.open(f"self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=init.proc)
+        descriptor = os.open(f"self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
     finally:
         os.close(place)
     try:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import struct
 
-from .libc import syscall
-from .process import PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE, PR_CAPBSET_DROP, prctl
+from .libc import buffer, syscall
+from .process import (
+    PR_CAP_AMBIENT,
+    PR_CAP_AMBIENT_CLEAR_ALL,
+    PR_CAP_AMBIENT_IS_SET,
+    PR_CAP_AMBIENT_RAISE,
+    PR_CAPBSET_DROP,
+    PR_CAPBSET_READ,
+    prctl,
+)
 
 NAMES = (
     "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
@@ -43,3 +51,18 @@ def clear_ambient() -> None:
 def raise_ambient(number: int) -> None:
     """Adds one capability, which must be permitted and inheritable, to the ambient set. Raises OSError."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number)
+
+
+def sets(last: int) -> tuple[int, int, int, int, int]:
+    """Gives the inheritable, permitted, effective, bounding and ambient set of this process as bit masks.
+
+    last: number of the last capability that the kernel knows. Raises OSError.
+    """
+    data = buffer(24)
+    syscall("capget", struct.pack("<II", _VERSION_3, 0), data)
+    effective, permitted, inheritable, *high = struct.unpack("<6I", data.raw)
+    bounding = ambient = 0
+    for number in range(last + 1):
+        bounding |= prctl(PR_CAPBSET_READ, number) << number
+        ambient |= prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number) << number
+    return inheritable | high[2] << 32, permitted | high[1] << 32, effective | high[0] << 32, bounding, ambient

@@ -33,6 +33,7 @@ PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_IS_SET = 1
 PR_CAP_AMBIENT_RAISE = 2
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
@@ -53,6 +54,7 @@ SCHEDULER_FLAGS = {
 IO_PRIORITY_CLASSES = {"IOPRIO_CLASS_RT": 1, "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3}
 PERSONALITIES = {"LINUX": 0x0000, "LINUX32": 0x0008}
 
+_MOST_CPUS = 8192  # the largest NR_CPUS that a kernel is built for
 _IOPRIO_WHO_PROCESS = 1
 _IOPRIO_CLASS_SHIFT = 13
 
@@ -148,9 +150,18 @@ def get_rlimit(name: str, *, pid: int = 0) -> tuple[int, int]:
 
 def reset_affinity() -> None:
     """Lets this process run on every CPU of its cpuset, sched_setaffinity(2). Raises OSError."""
-    # 8192 is the most that a kernel is built for (NR_CPUS). Asking for the real number would open a file of /sys,
+    # Asking for the real number would open a file of /sys,
     # which is the image's own when the container has no sysfs.
-    syscall("sched_setaffinity", 0, 1024, b"\xff" * 1024)
+    syscall("sched_setaffinity", 0, _MOST_CPUS // 8, b"\xff" * (_MOST_CPUS // 8))
+
+
+def set_affinity(cpus: str) -> None:
+    """Lets this process run on a list of CPUs such as 0-3,7. Raises OSError: EINVAL when it may use none of them."""
+    mask = 0
+    for part in cpus.split(","):
+        first, _dash, last = part.partition("-")
+        mask |= (1 << min(int(last or first) + 1, _MOST_CPUS)) - (1 << min(int(first), _MOST_CPUS))
+    syscall("sched_setaffinity", 0, _MOST_CPUS // 8, mask.to_bytes(_MOST_CPUS // 8, "little"), object=f"CPUs {cpus}")
 
 
 def is_directory_reachable() -> bool:

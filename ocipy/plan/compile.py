@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ..errors import ConfigError
-from ..linux.process import PERSONALITIES
 from ..record import Record
 from ..spec.unsupported import unsupported
 from .cgroup import cgroup_directories, compile_cgroup
 from .hooks import compile_hooks
-from .labels import check_labels
+from .labels import check_labels, labels
 from .lifecycle import (
     ListenForStart,
     RecordCreated,
@@ -19,16 +18,9 @@ from .lifecycle import (
     WritePidFile,
 )
 from .namespaces import JoinCgroup, NewCgroupNamespace, compile_namespaces, compile_settings, new_namespaces
-from .process import (
-    AwaitStart,
-    ExecuteProgram,
-    PrepareProgram,
-    SetPersonality,
-    compile_before_root,
-    compile_identity,
-    compile_limits,
-    compile_rlimits,
-)
+from .operation import Plan
+from .process import AwaitStart, compile_before_root, compile_limits
+from .program import compile_become, compile_filters, compile_program, keyring_name
 from .rootfs import compile_rootfs, twin_devices
 from .users import compile_users
 
@@ -56,14 +48,6 @@ class Request(Record):
     listen_env: tuple[str, ...] = ()
 
 
-class Plan(Record):
-    """operations: in the order of execution. cgroups: controllers and directory. warnings: lines for a person."""
-
-    operations: tuple[Operation, ...]
-    cgroups: tuple[tuple[str, str], ...]
-    warnings: tuple[str, ...]
-
-
 def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     """Gives the plan of `create` followed by `start`.
 
@@ -73,7 +57,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     warnings = twin_devices(spec)
     if spec.root is None:
         problems.append(("root", "is required"))
-    check_labels(spec, facts, problems, warnings)
+    check_labels(labels(spec), facts, problems, warnings)
     settings, sysctls = compile_settings(spec, problems)
     mappings, enter = compile_users(spec, problems, warnings)
     cgroup: list[Operation] = []
@@ -96,7 +80,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     operations = [
         *opened,
         RecordCreating(property="", directory=request.directory),
-        *_filter(spec),
+        *compile_filters(spec),
         *cgroup,
         ListenForStart(property=""),
         create_init,
@@ -114,11 +98,11 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         *compile_hooks(spec, "createContainer"),
         *sysctls,
         *after,
-        *_identity(spec, facts, request, warnings),
+        *compile_become(spec, facts, "" if request.no_new_keyring else keyring_name(request.id), warnings),
         *_announcements(spec, request, cgroups),
         AwaitStart(property=""),
         *compile_hooks(spec, "startContainer"),
-        *_program(spec, request),
+        *compile_program(spec, request.listen_env),
         *compile_hooks(spec, "poststart"),
     ]
     return Plan(operations=tuple(operations), cgroups=cgroups, warnings=tuple(warnings))
@@ -134,31 +118,6 @@ def _membership(spec: Spec, facts: HostFacts, cgroups: tuple[tuple[str, str], ..
     return operations
 
 
-def _identity(spec: Spec, facts: HostFacts, request: Request, warnings: list[str]) -> list[Operation]:
-    operations: list[Operation] = []
-    if spec.linux.personality:
-        domain = PERSONALITIES[spec.linux.personality]
-        operations.append(SetPersonality(property="linux.personality.domain", domain=domain))
-    if spec.process:
-        keyring = "" if request.no_new_keyring else f"_ses.{request.id}"
-        kept = 0
-        if spec.linux.seccomp:
-            from .seccomp import kept_capabilities
-
-            kept = kept_capabilities(spec.process, facts.capabilities)
-        operations += compile_identity(spec.process, facts, keyring=keyring, warnings=warnings, kept=kept)
-    return operations
-
-
-def _filter(spec: Spec) -> list[Operation]:
-    """Gives what makes the seccomp filter; early, for a profile may be wrong in ways that only its compiler sees."""
-    if not (spec.linux.seccomp and spec.process):
-        return []
-    from .seccomp import compile_filter
-
-    return [compile_filter(spec.linux.seccomp)]
-
-
 def _announcements(spec: Spec, request: Request, cgroups: tuple[tuple[str, str], ...]) -> list[Operation]:
     """Gives what tells the caller that the container is created; the record comes last."""
     operations: list[Operation] = []
@@ -171,25 +130,4 @@ def _announcements(spec: Spec, request: Request, cgroups: tuple[tuple[str, str],
     if request.pid_file:
         operations.append(WritePidFile(property="", path=request.pid_file))
     operations.append(RecordCreated(property=""))
-    return operations
-
-
-def _program(spec: Spec, request: Request) -> list[Operation]:
-    """Gives what comes right before the program.
-
-    The limits come late, for they would bind ocipy too. Under the filter nothing is done but execve(2): whatever it
-    denies, the program begins.
-    """
-    if spec.process is None:
-        return []
-    process = spec.process
-    operations: list[Operation] = [
-        PrepareProgram(property="process.args", args=process.args, env=process.env + request.listen_env),
-        *compile_rlimits(process),
-    ]
-    if spec.linux.seccomp:
-        from .seccomp import compile_load
-
-        operations.append(compile_load(spec.linux.seccomp))
-    operations.append(ExecuteProgram(property="process.args", args=process.args))
     return operations

@@ -29,7 +29,7 @@ class ListenForStart(HostOperation):
 
 class VerifyCgroup(HostOperation):
     def describe(self) -> str:
-        return "make sure that init is in the container's cgroup"
+        return "make sure that the process is in the container's cgroup"
 
 
 class SendConsole(HostOperation):
@@ -40,10 +40,13 @@ class SendConsole(HostOperation):
 
 
 class SendPidfd(HostOperation):
+    """kind: what the receiver is told of the process, as by runc: standard for init, setns for one of exec."""
+
     path: str
+    kind: str = "standard"
 
     def describe(self) -> str:
-        return f"send a pidfd of init to the socket {self.path}"
+        return f"send a pidfd to the socket {self.path}"
 
 
 class WritePidFile(HostOperation):

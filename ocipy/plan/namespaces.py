@@ -64,7 +64,7 @@ class CreateInit(Operation):
 
 class JoinCgroup(Operation):
     def describe(self) -> str:
-        return "move init into the container's cgroup"
+        return "join the container's cgroup"
 
 
 class NewCgroupNamespace(Operation):
@@ -124,12 +124,12 @@ def compile_namespaces(spec: Spec) -> tuple[list[Operation], Operation]:
         new=tuple(namespace.type for namespace in spec.linux.namespaces if not namespace.path),
         joined=tuple(namespace.type for namespace in spec.linux.namespaces if namespace.path),
         offsets=tuple((offset.clock, offset.secs, offset.nanosecs) for offset in spec.linux.timeOffsets),
-        ownMemory=_is_tight(spec),
+        ownMemory=is_tight(spec),
     )
     return opened, create
 
 
-def _is_tight(spec: Spec) -> bool:
+def is_tight(spec: Spec) -> bool:
     """Tells whether the container may have less memory than init could write to before the program begins."""
     resources = spec.linux.resources
     if resources is None:

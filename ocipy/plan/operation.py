@@ -32,3 +32,11 @@ class Operation(Record):
     def wire(self) -> tuple[Any, ...]:
         """Gives the form that crosses a process boundary: kind, then the fields in order."""
         return (type(self).__name__, *(getattr(self, name) for name in self.FIELDS))
+
+
+class Plan(Record):
+    """operations: in the order of execution. cgroups: controllers and directory. warnings: lines for a person."""
+
+    operations: tuple[Operation, ...]
+    cgroups: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]

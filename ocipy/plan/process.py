@@ -52,6 +52,15 @@ class ResetCPUAffinity(Operation):
         return "use all CPUs that the cgroup allows"
 
 
+class SetCPUAffinity(Operation):
+    """cpus: a list such as 0-3,7."""
+
+    cpus: str
+
+    def describe(self) -> str:
+        return f"use the CPUs {self.cpus}"
+
+
 class SetScheduler(Operation):
     """The fields of struct sched_attr; times in nanoseconds."""
 
@@ -206,17 +215,18 @@ def compile_before_root(process: Process) -> list[Operation]:
 
 
 def compile_identity(
-    process: Process, facts: HostFacts, *, keyring: str, warnings: list[str], kept: int = 0
+    process: Process, facts: HostFacts, *, keyring: str, warnings: list[str], kept: int = 0, cpus: str = ""
 ) -> list[Operation]:
     """Gives the steps from root's privileges to the process's own.
 
     keyring: name of its session keyring, or "". kept: bit mask of capabilities that init keeps until execve(2).
+    cpus: list of the CPUs to use, "" for all.
     """
     user = process.user
     operations: list[Operation] = []
     if keyring:
         operations.append(NewSessionKeyring(property="", name=keyring))
-    operations += _compile_scheduling(process)
+    operations += _compile_scheduling(process, cpus)
     masks = capability_masks(process.capabilities, facts.capabilities, warnings)
     operations.append(ChangeDirectory(property="process.cwd", path=process.cwd))
     operations.append(
@@ -256,8 +266,10 @@ def compile_rlimits(process: Process) -> list[Operation]:
     ]
 
 
-def _compile_scheduling(process: Process) -> list[Operation]:
+def _compile_scheduling(process: Process, cpus: str) -> list[Operation]:
     operations: list[Operation] = [ResetCPUAffinity(property="")]
+    if cpus:
+        operations = [SetCPUAffinity(property="process.execCPUAffinity.final", cpus=cpus)]
     if process.scheduler:
         wanted = process.scheduler
         flags = 0

@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..plan.compile import Plan
+    from ..plan.operation import Plan
 
 __all__ = ["Container", "OcipyError", "Runtime"]
 

@@ -8,17 +8,19 @@ from ..cgroup.host import detect
 from ..errors import ConfigError, OcipyError
 from ..linux import os
 from ..linux.security import security_modules
-from ..plan.compile import Plan, Request, compile_create
+from ..plan.compile import Request, compile_create
 from ..plan.facts import HostFacts
 from ..plan.labels import labels
 from ..record import Record
 from ..spec.load import load
+from .caller import absolute, grantable, passed_sockets
 from .creation import Creation
 from .state import OCI_VERSION, Container
 from .store import Store, in_use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..plan.operation import Plan
     from ..spec.model import Spec
     from .log import Log
 
@@ -44,7 +46,7 @@ def create(store: Store, id: str, options: CreateOptions, log: Log, *, foregroun
     """
     if store.exists(id):
         raise in_use(id)
-    preserved, listen_env = _preserved(options.preserve_fds)
+    preserved, listen_env = passed_sockets(options.preserve_fds)
     data, spec = read_config(options.bundle)
     plan = plan_create(store, id, options, spec, listen_env)
     _check_terminal(spec, options, foreground)
@@ -53,26 +55,6 @@ def create(store: Store, id: str, options: CreateOptions, log: Log, *, foregroun
     creation = Creation(Container(store, _record(id, options, spec)), data, plan, preserved, log)
     creation.run()
     return creation
-
-
-def _preserved(extra: int) -> tuple[int, tuple[str, ...]]:
-    """Gives how many descriptors after stderr the program gets, and the variables that announce sockets among them.
-
-    As with runc, passed sockets (LISTEN_FDS) come first; LISTEN_PID is 1 inside.
-    """
-    environment = os.environment()
-    text = environment.get("LISTEN_FDS", "")
-    sockets = int(text) if text.isascii() and text.isdigit() else 0
-    for number in range(3, 3 + sockets + extra):
-        try:
-            os.set_inheritable(number, True)
-        except OSError:
-            raise OcipyError(f"file descriptor {number} is to be preserved but is not open") from None
-    names = environment.get("LISTEN_FDNAMES", "")
-    env = [f"LISTEN_FDS={sockets}", "LISTEN_PID=1"] if sockets else []
-    if sockets and names:
-        env.append(f"LISTEN_FDNAMES={names}")
-    return sockets + extra, tuple(env)
 
 
 def read_config(bundle: str) -> tuple[bytes, Spec]:
@@ -111,30 +93,13 @@ def plan_create(
         no_pivot=options.no_pivot,
         no_new_keyring=options.no_new_keyring,
         listen_env=listen_env,
-        pid_file=_absolute(options.pid_file),
-        console_socket=_absolute(options.console_socket),
-        pidfd_socket=_absolute(options.pidfd_socket),
+        pid_file=absolute(options.pid_file),
+        console_socket=absolute(options.console_socket),
+        pidfd_socket=absolute(options.pidfd_socket),
     )
     modules = security_modules() if labels(spec) else ()
-    facts = HostFacts(cgroup=detect(), capabilities=_grantable(spec), modules=modules)
+    facts = HostFacts(cgroup=detect(), capabilities=grantable(spec), modules=modules)
     return compile_create(spec, facts, request)
-
-
-def _absolute(path: str) -> str:
-    return os.path.abspath(path) if path else ""
-
-
-def _grantable(spec: Spec) -> int:
-    """Gives the capabilities that init has to give: in a user namespace all, else those of this process (proc(5))."""
-    if any(namespace.type == "user" for namespace in spec.linux.namespaces):
-        with open("/proc/sys/kernel/cap_last_cap", "rb") as file:
-            return (2 << int(file.read())) - 1
-    with open("/proc/self/status", "rb") as file:
-        status = file.read()
-    mask = -1
-    for name in (b"CapPrm:\t", b"CapBnd:\t"):
-        mask &= int(status.partition(name)[2][:16], 16)
-    return mask
 
 
 def _check_terminal(spec: Spec, options: CreateOptions, foreground: bool) -> None:
@@ -164,6 +129,7 @@ def _record(id: str, options: CreateOptions, spec: Spec) -> dict[str, object]:
         "cgroup_paths": {},
         "own_pids": bool(pid and not pid.path),
         "program": spec.process is not None,
+        "keyring": not options.no_new_keyring,
     }
     for kind in ("poststart", "poststop"):
         hooks = getattr(spec.hooks, kind)

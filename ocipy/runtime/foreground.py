@@ -1,4 +1,4 @@
-"""The foreground of `run`: signals are passed on to the container, a terminal is relayed, until init ends."""
+"""The foreground of `run` and `exec`: signals are passed on, a terminal is relayed, until the process ends."""
 
 from __future__ import annotations
 
@@ -62,6 +62,13 @@ class Foreground:
         """Gives the caller's terminal back as it was."""
         if self.terminal:
             self.terminal.close()
+
+
+def exit_code(pid: int) -> int:
+    """Reaps a process that has ended; gives its exit code, 128+N when signal N ended it."""
+    _pid, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
 
 
 def _nothing(_number: int, _frame: Any) -> None:

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-
 from ..cgroup import create as cgroup_create
 from ..cgroup import join, write
 from ..errors import OcipyError
-from ..init.birth import Birth, make_init, open_proc
+from ..init.birth import Birth, make_init
 from ..init.channel import make_pair
-from ..init.context import Init
-from ..linux import os, process
+from ..init.context import Init, open_proc
+from ..linux import os
 from ..linux.proc import start_time
 from ..plan.namespaces import KINDS
-from ..plan.operation import CONTAINER
 from ..spec import jsontext
-from . import sockets
+from . import process_operations, sockets
+from .process_operations import write_proc
 from .state import CREATED
 from .store import CONFIG, START
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from ..cgroup.device_program import Rule
-    from ..init.birth import Turn
     from .creation import Creation
-
-_TIOCGPTN = 0x80045430  # ioctl_tty(2)
 
 
 def open_namespace(creation: Creation, property: str, type: str, path: str, foreign: bool) -> None:
@@ -49,12 +43,6 @@ def record_creating(creation: Creation, property: str, directory: str) -> None:
     container.store.save(container.id, container.record)
     # What happens to the bundle's config.json from now on has no effect (runtime.md, Create).
     container.store.write(container.id, CONFIG, creation.config)
-
-
-def compile_seccomp(creation: Creation, property: str, *profile: Any) -> None:
-    from . import seccomp_cache
-
-    creation.seccomp = seccomp_cache.program(creation.container.store.root, profile, creation.log)
 
 
 def create_cgroup(creation: Creation, property: str, directories: tuple[tuple[str, str], ...]) -> None:
@@ -108,17 +96,16 @@ def create_init(
         from ..linux.seccomp import Filter
 
         init.seccomp = Filter(creation.seccomp)
-    turns: list[Turn] = [turn for turn in creation.turns if turn[0][1].side == CONTAINER]
     born = Birth(flags, creation.namespaces, offsets, into, own_memory)
-    pid, creation.pidfd = make_init(born, init, turns, creation.channel)
+    creation.pid, creation.pidfd = make_init(born, init, creation.container_turns, creation.channel)
     # What init has, this process has no use for.
     init.close()
     for descriptor in (into, *(descriptor for _kind, descriptor in creation.namespaces)):
         if descriptor >= 0:
             os.close(descriptor)
     record = creation.container.record
-    record["init_process_pid"] = pid
-    record["init_process_start"] = start_time(pid) or 0
+    record["init_process_pid"] = creation.pid
+    record["init_process_start"] = start_time(creation.pid) or 0
     creation.unsaved = True
 
 
@@ -126,56 +113,7 @@ def write_id_mappings(
     creation: Creation, property: str, uids: tuple[tuple[int, int, int], ...], gids: tuple[tuple[int, int, int], ...]
 ) -> None:
     for name, mappings in (("uid_map", uids), ("gid_map", gids)):
-        _write_proc(creation, name, "".join(f"{inside} {outside} {size}\n" for inside, outside, size in mappings))
-
-
-def set_oom_score(creation: Creation, property: str, value: int) -> None:
-    _write_proc(creation, "oom_score_adj", str(value))
-
-
-def _write_proc(creation: Creation, name: str, text: str) -> None:
-    """Writes a file of init's in /proc, in one call: the kernel takes mappings only whole."""
-    descriptor = os.open(f"/proc/{creation.container.record['init_process_pid']}/{name}", os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
-
-
-def raise_rlimit(creation: Creation, property: str, type: str, hard: int) -> None:
-    pid = creation.container.record["init_process_pid"]
-    soft, present = process.get_rlimit(type, pid=pid)
-    if hard > present:
-        process.set_rlimit(type, soft, hard, pid=pid)
-
-
-def verify_cgroup(creation: Creation, property: str) -> None:
-    join.verify_membership(creation.container.record["init_process_pid"], dict(creation.plan.cgroups))
-
-
-def send_console(creation: Creation, property: str, path: str) -> None:
-    import fcntl
-
-    # Not ttyname(3), which looks for the name in the host's /dev/pts.
-    number = int.from_bytes(fcntl.ioctl(creation.console, _TIOCGPTN, bytes(4)), sys.byteorder)
-    sockets.send_descriptor(path, creation.console, f"/dev/pts/{number}")
-    os.close(creation.console)
-    creation.console = -1
-
-
-def send_pidfd(creation: Creation, property: str, path: str) -> None:
-    sockets.send_descriptor(path, creation.pidfd, "standard")
-
-
-def write_pid_file(creation: Creation, property: str, path: str) -> None:
-    """Writes the digits alone, without a newline: containerd converts them without trimming."""
-    directory, name = path.rsplit("/", 1)
-    temporary = f"{directory}/.{name}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    os.write(descriptor, str(creation.container.record["init_process_pid"]).encode())
-    os.close(descriptor)
-    os.rename(temporary, path)
-    creation.pid_file = path
+        write_proc(creation, name, "".join(f"{inside} {outside} {size}\n" for inside, outside, size in mappings))
 
 
 def record_created(creation: Creation, property: str) -> None:
@@ -195,9 +133,9 @@ def run_host_hook(
 
 
 HANDLERS: dict[str, Callable[..., None]] = {
+    **process_operations.HANDLERS,
     "OpenNamespace": open_namespace,
     "RecordCreating": record_creating,
-    "CompileSeccomp": compile_seccomp,
     "CreateCgroup": create_cgroup,
     "EnableControllers": _limit(cgroup_create.enable_controllers),
     **{kind: _limit(function) for kind, function in write.HANDLERS.items()},
@@ -206,12 +144,6 @@ HANDLERS: dict[str, Callable[..., None]] = {
     "ListenForStart": listen_for_start,
     "CreateInit": create_init,
     "WriteIDMappings": write_id_mappings,
-    "SetOOMScore": set_oom_score,
-    "RaiseRlimit": raise_rlimit,
-    "VerifyCgroup": verify_cgroup,
-    "SendConsole": send_console,
-    "SendPidfd": send_pidfd,
-    "WritePidFile": write_pid_file,
     "RecordCreated": record_created,
     "RunHostHook": run_host_hook,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..linux import os
 from .create import CreateOptions, create
 from .delete import destroy
 from .start import begin
@@ -40,7 +39,7 @@ def _start(creation: Creation, log: Log) -> int:
 
 def _attend(creation: Creation, log: Log) -> int:
     """Starts the program, waits for it in the foreground and gives its exit code."""
-    from .foreground import Foreground
+    from .foreground import Foreground, exit_code
 
     foreground = Foreground(creation.console)
     try:
@@ -48,6 +47,4 @@ def _attend(creation: Creation, log: Log) -> int:
         foreground.attend(creation.pidfd)
     finally:
         foreground.close()
-    _pid, status = os.waitpid(creation.container.record["init_process_pid"], 0)
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code
+    return exit_code(creation.pid)

@@ -1,3 +1,4 @@
-"""Fixtures of the tests that build the file system alone: see support/rootfs.py."""
+"""Fixtures of the tests that build the file system alone, see support/rootfs.py, and of those with a terminal."""
 
 from support.rootfs import bare, canary  # noqa: F401 (fixtures are found by their names here)
+from support.terminal import console  # noqa: F401

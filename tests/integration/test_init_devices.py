@@ -149,7 +149,7 @@ def test_in_a_user_namespace_the_hosts_nodes_are_bound(bare):
 def test_console_is_the_containers_own_terminal(bare):
     def child():
         def between(init):
-            master, slave = devices.open_console(init)
+            master, slave = devices.open_console(init.root)
             devices.bind_console(init, slave)
             os.write(slave, b"hello")
             assert os.read(master, 100) == b"hello"
@@ -174,7 +174,7 @@ def test_sec_2025_52565_false_ptmx_is_refused(bare, kind):
         (directory / "ptmx").symlink_to("/dev/ptmx")
     else:
         os.mknod(directory / "ptmx", 0o666 | stat.S_IFCHR, os.makedev(5, 2))
-    refused(bare, spec_of(NO_DEV), "/dev/pts/ptmx", between=devices.open_console)
+    refused(bare, spec_of(NO_DEV), "/dev/pts/ptmx", between=lambda init: devices.open_console(init.root))
 
 
 @pytest.mark.parametrize("readonly", [True, False])
@@ -183,7 +183,7 @@ def test_sec_2026_88264_console_link_is_refused(bare, canary, readonly):
     (bare / "rootfs" / "dev" / "console").symlink_to(canary / "new")
 
     def between(init):
-        devices.bind_console(init, devices.open_console(init)[1])
+        devices.bind_console(init, devices.open_console(init.root)[1])
 
     mounts = (*NO_DEV, DEFAULT_MOUNTS[2])
     refused(bare, spec_of(mounts, readonly=readonly), "/dev/console", between=between)

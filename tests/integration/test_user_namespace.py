@@ -8,21 +8,9 @@ from pathlib import Path
 import pytest
 from support import host, requires
 from support.runtime import command
+from support.users import FIRST, mapped
 
-FIRST = 100_000
 _NS_GET_USERNS = 0xB701  # ioctl_ns(2)
-
-
-def mapped(bundle, *mappings):
-    """Gives the bundle a user namespace and its root file system to that namespace's root."""
-    entries = [dict(zip(("containerID", "hostID", "size"), mapping, strict=True)) for mapping in mappings]
-    entries = entries or [{"containerID": 0, "hostID": FIRST, "size": 65536}]
-    bundle.namespace("user")
-    bundle.linux.update(uidMappings=entries, gidMappings=entries)
-    root = next((entry["hostID"] for entry in entries if entry["containerID"] == 0), FIRST)
-    subprocess.run(["chown", "-Rh", f"{root}:{root}", bundle.rootfs], check=True)
-    bundle.path.chmod(0o755)
-    return bundle
 
 
 def ids(pid, kind):

@@ -8,12 +8,6 @@ times (60), and deterministically where a hook or a paused system call can stand
 Not applicable yet, and what brings each:
 
     id                                        why                                               comes with
-    CVE-2016-9962, -2024-21626 (exec part)    no process joins a running container              exec
-    CVE-2016-3697, -2026-30892 (exec -u)      users come from config.json, as numbers, alone    exec
-    CVE-2022-29162 family (exec --cap)        capabilities come from config.json alone          exec
-    CVE-2025-27612 (tenant)                   as above                                          exec
-    crun 1.28, 1.29, runc 3403 (sub-cgroup)   no process is placed in a cgroup of choice        exec --cgroup
-    TIOCSTI on exec (crun 1.20)               no session is made but init's                     exec
     CVE-2023-25809 (rootless part)            needs an unprivileged caller                      rootless
     CVE-2014-8989 (setgroups)                 asking for a user namespace is refused            rootless
     CVE-2014-5206, -5207 (locked flags)       asking for a user namespace is refused            user namespaces

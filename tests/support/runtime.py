@@ -222,3 +222,13 @@ def reap() -> list[int]:
         except ChildProcessError:
             pass
     return [pid for pid in host.children("self") if host.alive(pid)]
+
+
+def end_all_but_init(box: Container) -> None:
+    """Ends and reaps the processes that exec left to the tests: init ends only after all others of its namespace."""
+    for pid in set(host.processes_of(box.id)) - {box.pid}:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    host.wait_for(lambda: not set(reap()) - {box.pid}, f"the end of the processes of {box.id}")

@@ -23,7 +23,7 @@ def spec(path="", value="some:label"):
 
 def checked(spec, *modules):
     problems, warnings = [], []
-    check_labels(spec, HostFacts(cgroup=CgroupFacts(), capabilities=0, modules=modules), problems, warnings)
+    check_labels(labels(spec), HostFacts(cgroup=CgroupFacts(), capabilities=0, modules=modules), problems, warnings)
     return problems, warnings
 
 
