@@ -11,6 +11,7 @@ _MOUNTS = "tests/integration/test_mounts.py::"
 _OPTION = "tests/integration/test_mount_options.py::"
 _PROCESS = "tests/integration/test_process.py::"
 _REFUSED = "tests/integration/test_failed_create.py::test_failed_create_names_the_cause_and_leaves_nothing"
+_EXEC = "tests/integration/test_exec.py::"
 _NOT_SUPPORTED = "tests/integration/test_failed_create.py::test_property_that_is_not_supported_is_refused_by_its_path"
 _IDMAP = ("tests/unit/test_spec_unsupported.py::test_unsupported_names_an_id_mapped_mount", _NOT_SUPPORTED)
 _NO_IDMAP = "ocipy has no id-mapped mounts: the option or the mapping is refused by name"
@@ -262,9 +263,9 @@ DOCUMENT = Document(
             Sentence("OPTIONAL", "ioPriority: I/O priority of the process", f"{_PROCESS}test_io_priority"),
             Sentence("REQUIRED", "ioPriority.class, one of three", (_LOAD_BAD, f"{_PROCESS}test_io_priority")),
             Sentence("REQUIRED", "ioPriority.priority, from 0 to 7", (_LOAD_BAD, f"{_PROCESS}test_io_priority")),
-            Sentence("OPTIONAL", "execCPUAffinity: CPUs of a process that exec starts; not for init", f"{_PROCESS}test_exec_cpu_affinity_is_not_for_init", "ocipy has no exec"),
-            Sentence("OPTIONAL", "execCPUAffinity.initial: a list of CPUs", (_LOAD_BAD, _LOAD_GOOD), "ocipy has no exec"),
-            Sentence("OPTIONAL", "execCPUAffinity.final: a list of CPUs", (_LOAD_BAD, _LOAD_GOOD), "ocipy has no exec"),
+            Sentence("OPTIONAL", "execCPUAffinity: CPUs of a process that exec starts; not for init", (f"{_PROCESS}test_exec_cpu_affinity_is_not_for_init", f"{_EXEC}test_exec_cpu_affinity_final_is_for_the_program")),
+            Sentence("OPTIONAL", "execCPUAffinity.initial: a list of CPUs", (_LOAD_BAD, _LOAD_GOOD, f"{_EXEC}test_exec_cpu_affinity_initial_is_not_for_the_program")),
+            Sentence("OPTIONAL", "execCPUAffinity.final: a list of CPUs", (_LOAD_BAD, _LOAD_GOOD, f"{_EXEC}test_exec_cpu_affinity_final_is_for_the_program")),
         ),
         "POSIX-platform User": (
             Sentence("REQUIRED", "uid, in the container's namespace", (_LOAD_BAD, f"{_PROCESS}test_user_group_and_further_groups")),

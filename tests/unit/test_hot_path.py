@@ -53,6 +53,19 @@ def root(tmp_path):
         "_socket", "ocipy.cli.start", "ocipy.init", "ocipy.init.channel", "ocipy.runtime.hooks",
         "ocipy.runtime.sockets", "ocipy.runtime.start",
     }),
+    (["exec", "one", "true"], 255, LOOK | {
+        "_ctypes", "_socket", "_struct", "fcntl", "struct", "ocipy.record", "ocipy.cgroup.join", "ocipy.cli.create",
+        "ocipy.cli.exec", "ocipy.init", "ocipy.init.channel", "ocipy.init.console", "ocipy.init.context",
+        "ocipy.init.devices", "ocipy.init.enter", "ocipy.init.identity", "ocipy.init.paths", "ocipy.init.program",
+        "ocipy.init.settings", "ocipy.init.users", "ocipy.init.walk", "ocipy.linux.capability",
+        "ocipy.linux.interpreter", "ocipy.linux.keyring", "ocipy.linux.libc", "ocipy.linux.memory",
+        "ocipy.linux.mount", "ocipy.linux.network", "ocipy.linux.openat2", "ocipy.linux.process",
+        "ocipy.linux.security", "ocipy.plan", "ocipy.plan.exec", "ocipy.plan.facts", "ocipy.plan.labels",
+        "ocipy.plan.lifecycle", "ocipy.plan.namespaces", "ocipy.plan.operation", "ocipy.plan.process",
+        "ocipy.plan.program", "ocipy.plan.users", "ocipy.runtime.caller", "ocipy.runtime.exec",
+        "ocipy.runtime.process_operations", "ocipy.runtime.sockets", "ocipy.runtime.walk", "ocipy.spec.fields",
+        "ocipy.spec.load", "ocipy.spec.model", "ocipy.spec.process", "ocipy.spec.resources",
+    }),
 ], ids=lambda value: value[0] if isinstance(value, list) else "")
 def test_verb_loads_no_module_beyond_its_list(root, words, code, more):
     status, modules = loaded("--root", root, *words)
