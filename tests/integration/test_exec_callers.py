@@ -164,9 +164,9 @@ def test_as_go_runc_calls_it(ocipy, box, console, scratch):
     ocipy("exec", *words, box.id, flags=flags).ok()
     _payload, (master,) = receive()
     Terminal(master).expect("20 60")
-    os.close(master)
     _pid, status = os.waitpid(int((scratch / "pid").read_text()), 0)
     assert os.waitstatus_to_exitcode(status) == 5
+    os.close(master)
     assert not (scratch / "log.json").exists()
 
 

@@ -17,6 +17,7 @@ import pytest
 from support import host, hostile, probe, requires
 from support.hostile import LIMIT, Pauser, Trace, check_refusal
 from support.runtime import ENVIRONMENT, LAUNCHER, end_all_but_init, reap
+from support.users import mapped
 
 pytestmark = requires.ocipy_itself
 PACKAGE = LAUNCHER.parents[1]
@@ -90,6 +91,21 @@ def test_sec_2016_9962_exec_gives_nothing_to_a_container_that_watches(ocipy, bun
         # As root without capabilities, such as CAP_SYS_PTRACE: what a container has.
         script = "cd /proc/$0; readlink cwd root exe fd/0 fd/3; head -c 1 environ; head -c 1 mem"
         words = ["setpriv", "--bounding-set=-all", "sh", "-c", script, str(pid)]
+        got.append(subprocess.run(words, capture_output=True, text=True).stdout)
+
+    entering(ocipy, one, monkeypatch, look)
+    assert set(got) == {""}
+
+
+def test_sec_2016_9962_exec_gives_nothing_to_the_root_of_a_user_namespace(ocipy, bundle, box, monkeypatch):
+    """It may trace whatever is in its namespace, but for a process that is not dumpable and began outside of it."""
+    mapped(bundle)
+    one = box()
+    got = []
+
+    def look(pid):
+        script = "cd /proc/$0 && readlink cwd root exe fd/0 fd/3; head -c 1 environ; head -c 1 mem"
+        words = ["nsenter", "-t", str(one.pid), "--user", "-S", "0", "-G", "0", "sh", "-c", script, str(pid)]
         got.append(subprocess.run(words, capture_output=True, text=True).stdout)
 
     entering(ocipy, one, monkeypatch, look)

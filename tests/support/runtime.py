@@ -231,4 +231,10 @@ def end_all_but_init(box: Container) -> None:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-    host.wait_for(lambda: not set(reap()) - {box.pid}, f"the end of the processes of {box.id}")
+
+    def gone() -> bool:
+        reap()
+        # Zombies count: they, too, hold the namespace.
+        return not set(host.children("self")) - {box.pid}
+
+    host.wait_for(gone, f"the end of the processes of {box.id}")
