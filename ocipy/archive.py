@@ -9,6 +9,7 @@ source that has changed (time or size) makes its archive void. `__main__` reads 
 from __future__ import annotations
 import __future__
 
+import _ast
 import marshal
 import posix
 import sys
@@ -113,9 +114,24 @@ def _entry(name: str, module: ModuleType) -> Entry:
         # As a flag of the compiler, since the statement imports a module at each start.
         text = file.read().replace(b"\nfrom __future__ import annotations\n", b"\n\n")
         flags = __future__.annotations.compiler_flag
-        code = compile(text, source, "exec", flags, dont_inherit=True, optimize=2)
+        tree = compile(text, source, "exec", _ast.PyCF_ONLY_AST | flags, dont_inherit=True)
+        code = compile(_without_types(tree), source, "exec", flags, dont_inherit=True, optimize=2)
     short = source[len(_PACKAGE) :]
     return name, short, status.st_mtime_ns, status.st_size, hasattr(module, "__path__"), _without_lines(code)
+
+
+def _without_types(node: Any) -> Any:
+    """Takes the annotations of functions out; those of classes are the fields of a Record."""
+    if isinstance(node, _ast.FunctionDef):
+        node.returns = None
+    elif isinstance(node, _ast.arg):
+        node.annotation = None
+    for name in node._fields:
+        value = getattr(node, name, None)
+        for child in value if isinstance(value, list) else (value,):
+            if isinstance(child, _ast.AST):
+                _without_types(child)
+    return node
 
 
 def _without_lines(code: CodeType) -> CodeType:

@@ -61,8 +61,13 @@ def sets(last: int) -> tuple[int, int, int, int, int]:
     data = buffer(24)
     syscall("capget", struct.pack("<II", _VERSION_3, 0), data)
     effective, permitted, inheritable, *high = struct.unpack("<6I", data.raw)
+    effective, permitted, inheritable = (
+        low | upper << 32 for low, upper in zip((effective, permitted, inheritable), high, strict=True)
+    )
     bounding = ambient = 0
     for number in range(last + 1):
         bounding |= prctl(PR_CAPBSET_READ, number) << number
-        ambient |= prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number) << number
-    return inheritable | high[2] << 32, permitted | high[1] << 32, effective | high[0] << 32, bounding, ambient
+        # The kernel keeps the ambient set within these two.
+        if permitted & inheritable & 1 << number:
+            ambient |= prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number) << number
+    return inheritable, permitted, effective, bounding, ambient

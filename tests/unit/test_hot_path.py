@@ -6,8 +6,8 @@ import pytest
 from support.modules import SLOW, loaded
 
 ALWAYS = {
-    "__future__", "errno", "gc", "stat", "_stat", "_json", "ocipy", "ocipy.archive", "ocipy.cli", "ocipy.cli.main",
-    "ocipy.cli.options", "ocipy.errors", "ocipy.linux", "ocipy.linux.os", "ocipy.linux.path", "ocipy.runtime",
+    "__future__", "_ast", "errno", "gc", "stat", "_stat", "_json", "ocipy", "ocipy.archive", "ocipy.cli",
+    "ocipy.cli.main", "ocipy.cli.options", "ocipy.errors", "ocipy.linux", "ocipy.linux.os", "ocipy.linux.path", "ocipy.runtime",
     "ocipy.runtime.log", "ocipy.spec", "ocipy.spec.jsontext",
 }
 LOOK = {

@@ -136,7 +136,7 @@ def test_start_imports_nothing_but_its_own(tmp_path):
     bare = subprocess.check_output(["/usr/bin/python3", "-IS", "-c", "import os, sys; print(*sys.modules)"], text=True)
     *_, modules = launch(make_launcher(tmp_path / "ocipy/bin"))
     assert set(modules) - set(bare.split()) == {
-        "__future__", "gc", "ocipy", "ocipy.archive", "ocipy.cli", "ocipy.cli.main",
+        "__future__", "_ast", "gc", "ocipy", "ocipy.archive", "ocipy.cli", "ocipy.cli.main",
     }
 
 
