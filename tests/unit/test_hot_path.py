@@ -7,8 +7,8 @@ from support.modules import SLOW, loaded
 
 ALWAYS = {
     "__future__", "_ast", "errno", "gc", "stat", "_stat", "_json", "ocipy", "ocipy.archive", "ocipy.cli",
-    "ocipy.cli.main", "ocipy.cli.options", "ocipy.errors", "ocipy.linux", "ocipy.linux.os", "ocipy.linux.path", "ocipy.runtime",
-    "ocipy.runtime.log", "ocipy.spec", "ocipy.spec.jsontext",
+    "ocipy.cli.main", "ocipy.cli.options", "ocipy.errors", "ocipy.linux", "ocipy.linux.os", "ocipy.linux.path",
+    "ocipy.runtime", "ocipy.runtime.log", "ocipy.spec", "ocipy.spec.jsontext",
 }
 LOOK = {
     "ocipy.cgroup", "ocipy.cgroup.files", "ocipy.cgroup.freezer", "ocipy.linux", "ocipy.linux.proc",
