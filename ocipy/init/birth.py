@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import _signal
 
-from ..errors import OcipyError
 from ..linux import os, process
 from . import console, devices, hooks, identity, masks, mounts, program, root, settings, users
 from .context import Init
-from .walk import freeze, report, walk
+from .walk import await_made, freeze, report, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class Birth:
 def make_init(birth: Birth, init: Init, turns: list[Turn], channel: Channel) -> tuple[int, int]:
     """Makes the init process, which then waits for the first of its turns, and gives (pid, pidfd).
 
-    channel: P's end. Raises OSError, OcipyError.
+    channel: P's end; what else init has, P has no more. Raises OSError, OcipyError.
     """
     # First of all: from the first setns on, a process in the container might look at this one (CVE-2016-9962).
     process.prctl(process.PR_SET_DUMPABLE, 0)
@@ -58,6 +57,7 @@ def make_init(birth: Birth, init: Init, turns: list[Turn], channel: Channel) -> 
     pid, pidfd = process.clone3(birth.flags, exit_signal=_signal.SIGCHLD, cgroup=birth.cgroup)
     if pid == 0:
         _live(birth, init, turns)
+    init.close()
     return pid, pidfd
 
 
@@ -65,12 +65,7 @@ def _make_through_another(birth: Birth, init: Init, turns: list[Turn], channel: 
     between = os.fork()
     if between == 0:
         _join_and_make(birth, init, turns)
-    (kind, *values), descriptors = channel.receive()
-    os.waitpid(between, 0)
-    if kind == "error":
-        _index, _whole, message, property, hint = values
-        raise OcipyError(message, property=property or "linux.namespaces", hint=hint)
-    return values[0], descriptors[0]
+    return await_made(between, init, channel, property="linux.namespaces")
 
 
 def _join_and_make(birth: Birth, init: Init, turns: list[Turn]) -> None:

@@ -6,11 +6,9 @@ process (I) there, as P's child (CLONE_PARENT), for entering a pid namespace tak
 
 from __future__ import annotations
 
-from ..errors import OcipyError
 from ..linux import os, process
 from . import console, identity, program, settings
-from .channel import Closed
-from .walk import freeze, report, walk
+from .walk import await_made, freeze, report, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,18 +49,7 @@ def enter(entry: Entry, init: Init, turns: list[Turn], channel: Channel) -> tupl
     between = os.fork()
     if between == 0:
         _enter_and_make(entry, init, turns)
-    # What the process has, this one has no use for; and the channel ends when nobody is left to write.
-    init.close()
-    try:
-        (kind, *values), descriptors = channel.receive()
-    except Closed:
-        raise OcipyError("the process that was to enter the container died before it could report") from None
-    finally:
-        os.waitpid(between, 0)
-    if kind == "error":
-        _index, whole, message, property, hint = values
-        raise OcipyError(message if whole else f"cannot enter the container: {message}", property=property, hint=hint)
-    return values[0], descriptors[0]
+    return await_made(between, init, channel, failed="cannot enter the container: ")
 
 
 def _enter_and_make(entry: Entry, init: Init, turns: list[Turn]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from ..errors import describe_error
+from ..errors import OcipyError, describe_error
 from ..linux import os
 from .channel import Closed
 
@@ -28,6 +28,27 @@ def freeze() -> None:
     sys.meta_path.clear()
     sys.path_hooks.clear()
     sys.path_importer_cache.clear()
+
+
+def await_made(
+    between: int, init: Init, channel: Channel, *, failed: str = "", property: str = ""
+) -> tuple[int, int]:
+    """Gives (pid, pidfd) of the process that another one, the child `between`, makes for this one and tells of.
+
+    channel: this process's end. failed, property: what is said of an error that says neither itself. Raises OcipyError.
+    """
+    # What the process has, this one has no use for; and the channel ends when nobody is left to write.
+    init.close()
+    try:
+        (kind, *values), descriptors = channel.receive()
+    except Closed:
+        raise OcipyError(f"{failed}the process between died before it could report", property=property) from None
+    finally:
+        os.waitpid(between, 0)
+    if kind == "error":
+        _index, whole, message, of_error, hint = values
+        raise OcipyError(message if whole else f"{failed}{message}", property=of_error or property, hint=hint)
+    return values[0], descriptors[0]
 
 
 def walk(init: Init, turns: list[Turn], handlers: Handlers) -> None:

@@ -12,15 +12,11 @@ from .lifecycle import (
     ListenForStart,
     RecordCreated,
     RecordCreating,
-    SendConsole,
-    SendPidfd,
-    VerifyCgroup,
-    WritePidFile,
 )
 from .namespaces import JoinCgroup, NewCgroupNamespace, compile_namespaces, compile_settings, new_namespaces
 from .operation import Plan
 from .process import AwaitStart, compile_before_root, compile_limits
-from .program import compile_become, compile_filters, compile_program, keyring_name
+from .program import compile_announcements, compile_become, compile_filters, compile_program, keyring_name
 from .rootfs import compile_rootfs, twin_devices
 from .users import compile_users
 
@@ -99,7 +95,8 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         *sysctls,
         *after,
         *compile_become(spec, facts, "" if request.no_new_keyring else keyring_name(request.id), warnings),
-        *_announcements(spec, request, cgroups),
+        *compile_announcements(request, cgroups, "standard"),
+        RecordCreated(property=""),
         AwaitStart(property=""),
         *compile_hooks(spec, "startContainer"),
         *compile_program(spec, request.listen_env),
@@ -115,19 +112,4 @@ def _membership(spec: Spec, facts: HostFacts, cgroups: tuple[tuple[str, str], ..
         operations.append(JoinCgroup(property="linux.cgroupsPath"))
     if "cgroup" in new_namespaces(spec):
         operations.append(NewCgroupNamespace(property="linux.namespaces"))
-    return operations
-
-
-def _announcements(spec: Spec, request: Request, cgroups: tuple[tuple[str, str], ...]) -> list[Operation]:
-    """Gives what tells the caller that the container is created; the record comes last."""
-    operations: list[Operation] = []
-    if cgroups:
-        operations.append(VerifyCgroup(property="linux.cgroupsPath"))
-    if request.console_socket:
-        operations.append(SendConsole(property="process.terminal", path=request.console_socket))
-    if request.pidfd_socket:
-        operations.append(SendPidfd(property="", path=request.pidfd_socket))
-    if request.pid_file:
-        operations.append(WritePidFile(property="", path=request.pid_file))
-    operations.append(RecordCreated(property=""))
     return operations

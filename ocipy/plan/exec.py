@@ -8,11 +8,11 @@ from ..spec.fields import absolute_path, env_entry
 from ..spec.model import Capabilities, Process, Spec, User
 from ..spec.process import ID
 from .labels import check_labels, process_labels
-from .lifecycle import HostOperation, SendConsole, SendPidfd, VerifyCgroup, WritePidFile
+from .lifecycle import HostOperation
 from .namespaces import JoinCgroup, is_tight
 from .operation import Operation, Plan
 from .process import capability_masks, compile_limits, environment
-from .program import compile_become, compile_filters, compile_program, keyring_name
+from .program import compile_announcements, compile_become, compile_filters, compile_program, keyring_name
 from .users import compile_users
 
 TYPE_CHECKING = False
@@ -188,7 +188,7 @@ def compile_exec(spec: Spec, process: Process, facts: HostFacts, request: ExecRe
         spec, facts, keyring_name(request.id) if request.keyring else "", warnings,
         cpus=affinity.final if affinity else "",
     )  # fmt: skip
-    operations += _announcements(request)
+    operations += compile_announcements(request, request.cgroups, "setns")
     operations += compile_program(spec)
     return Plan(
         operations=tuple(operations), cgroups=request.cgroups,
@@ -211,20 +211,6 @@ def _terminal(process: Process) -> list[Operation]:
     size = process.consoleSize
     height, width = (size.height, size.width) if size else (0, 0)
     return [OpenTerminal(property="process.terminal", height=height, width=width)]
-
-
-def _announcements(request: ExecRequest) -> list[Operation]:
-    """Gives what tells the caller of the process, which is ready but has not executed the program yet."""
-    operations: list[Operation] = []
-    if request.cgroups:
-        operations.append(VerifyCgroup(property="linux.cgroupsPath"))
-    if request.console_socket:
-        operations.append(SendConsole(property="process.terminal", path=request.console_socket))
-    if request.pidfd_socket:
-        operations.append(SendPidfd(property="", path=request.pidfd_socket, kind="setns"))
-    if request.pid_file:
-        operations.append(WritePidFile(property="", path=request.pid_file))
-    return operations
 
 
 def sub_cgroups(paths: Sequence[str], cgroups: dict[str, str]) -> dict[str, str]:

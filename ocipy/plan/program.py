@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from ..linux.process import PERSONALITIES
+from .lifecycle import SendConsole, SendPidfd, VerifyCgroup, WritePidFile
 from .process import ExecuteProgram, PrepareProgram, SetPersonality, compile_identity, compile_rlimits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..spec.model import Spec
+    from .compile import Request
+    from .exec import ExecRequest
     from .facts import HostFacts
     from .operation import Operation
 
@@ -46,6 +49,25 @@ def compile_become(
         operations += compile_identity(
             spec.process, facts, keyring=keyring, warnings=warnings, kept=kept, cpus=cpus
         )
+    return operations
+
+
+def compile_announcements(
+    request: Request | ExecRequest, cgroups: tuple[tuple[str, str], ...], kind: str
+) -> list[Operation]:
+    """Gives what tells the caller of the process, which is ready but has not executed the program yet.
+
+    kind: what the receiver of a pidfd is told of the process (see SendPidfd).
+    """
+    operations: list[Operation] = []
+    if cgroups:
+        operations.append(VerifyCgroup(property="linux.cgroupsPath"))
+    if request.console_socket:
+        operations.append(SendConsole(property="process.terminal", path=request.console_socket))
+    if request.pidfd_socket:
+        operations.append(SendPidfd(property="", path=request.pidfd_socket, kind=kind))
+    if request.pid_file:
+        operations.append(WritePidFile(property="", path=request.pid_file))
     return operations
 
 

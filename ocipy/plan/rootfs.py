@@ -7,6 +7,7 @@ from ..linux.mount import MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE
 from .mount_options import PROPAGATION
 from .mounts import clean, compile_mounts, on_host
 from .operation import Operation
+from .users import user_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def _enter(own_mounts: bool, no_pivot: bool, propagation: int) -> Operation:
 
 
 def _devices(spec: Spec, problems: list[tuple[str, str]]) -> list[Operation]:
-    bind = any(namespace.type == "user" for namespace in spec.linux.namespaces)
+    bind = user_namespace(spec) is not None
     # A /dev that is bound from elsewhere is complete, and not ours to change: runc leaves it alone, too.
     foreign = any(
         clean(mount.destination) == "/dev" and ("bind" in mount.options or "rbind" in mount.options)

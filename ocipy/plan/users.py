@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import ClassVar
 
-    from ..spec.model import IDMapping, Spec
+    from ..spec.model import IDMapping, Namespace, Spec
 
     # First id in the container, first id on the host, how many.
     Mappings = tuple[tuple[int, int, int], ...]
@@ -40,6 +40,10 @@ def _ranges(mappings: Mappings) -> str:
     return ", ".join(f"{inside}+{size} to {outside}" for inside, outside, size in mappings)
 
 
+def user_namespace(spec: Spec) -> Namespace | None:
+    return next((namespace for namespace in spec.linux.namespaces if namespace.type == "user"), None)
+
+
 def compile_users(
     spec: Spec, problems: list[tuple[str, str]], warnings: list[str]
 ) -> tuple[list[Operation], list[Operation]]:
@@ -47,7 +51,7 @@ def compile_users(
 
     Appends to problems what the kernel would refuse, or would give nobody's rights.
     """
-    namespace = next((namespace for namespace in spec.linux.namespaces if namespace.type == "user"), None)
+    namespace = user_namespace(spec)
     both = (("uidMappings", spec.linux.uidMappings), ("gidMappings", spec.linux.gidMappings))
     if namespace is None:
         problems += [
@@ -69,7 +73,7 @@ def compile_users(
             ("uid", user.uid, spec.linux.uidMappings), ("gid", user.gid, spec.linux.gidMappings),
             *((f"additionalGids[{i}]", id, spec.linux.gidMappings) for i, id in enumerate(user.additionalGids)),
         ):  # fmt: skip
-            if not _maps(mappings, id):
+            if _on_host(mappings, id) is None:
                 problems.append((f"process.user.{name}", f"{id} is not mapped in the user namespace"))
     uids, gids = ([(m.containerID, m.hostID, m.size) for m in mappings] for _name, mappings in both)
     write = WriteIDMappings(property="linux.uidMappings", uids=tuple(uids), gids=tuple(gids))
@@ -96,20 +100,21 @@ def _problem(mappings: Sequence[IDMapping]) -> str:
     return ""
 
 
-def _maps(mappings: Sequence[IDMapping], id: int) -> bool:
-    return any(mapping.containerID <= id < mapping.containerID + mapping.size for mapping in mappings)
+def _on_host(mappings: Sequence[IDMapping], id: int) -> int | None:
+    """Gives an id of the container as the host sees it, None when it is not mapped."""
+    for mapping in mappings:
+        if mapping.containerID <= id < mapping.containerID + mapping.size:
+            return mapping.hostID + id - mapping.containerID
+    return None
 
 
 def uid_on_host(spec: Spec) -> int:
     """Gives the uid of the process as the host sees it, 0 where a namespace with unknown mappings is joined."""
     uid = spec.process.user.uid if spec.process else 0
-    namespace = next((namespace for namespace in spec.linux.namespaces if namespace.type == "user"), None)
+    namespace = user_namespace(spec)
     if namespace is None:
         return uid
-    for mapping in () if namespace.path else spec.linux.uidMappings:
-        if mapping.containerID <= uid < mapping.containerID + mapping.size:
-            return mapping.hostID + uid - mapping.containerID
-    return 0
+    return 0 if namespace.path else _on_host(spec.linux.uidMappings, uid) or 0
 
 
 def _first(mappings: Sequence[IDMapping]) -> int:

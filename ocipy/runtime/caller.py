@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import OcipyError
 from ..linux import os
+from ..plan.users import user_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def absolute(path: str) -> str:
 
 def grantable(spec: Spec) -> int:
     """Gives the capabilities that init has to give: in a user namespace all, else those of this process (proc(5))."""
-    if any(namespace.type == "user" for namespace in spec.linux.namespaces):
+    if user_namespace(spec):
         with open("/proc/sys/kernel/cap_last_cap", "rb") as file:
             return (2 << int(file.read())) - 1
     with open("/proc/self/status", "rb") as file:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..cgroup import join
 from ..errors import OcipyError, describe_os_error
-from ..init.channel import Closed, make_pair
-from ..init.context import Init, open_proc
+from ..init.channel import Closed
+from ..init.context import open_proc
 from ..init.enter import Entry, enter
 from ..init.users import find_home
 from ..linux import os, process
@@ -216,20 +216,12 @@ def look_up_home(joining: Joining, property: str, uid: int) -> None:
 
 def enter_container(joining: Joining, property: str, own_memory: bool) -> None:
     """Makes the process, which has the container's part of the plan from its birth."""
-    cgroups = dict(joining.plan.cgroups)
-    into = join.open_directory(cgroups[""]) if "" in cgroups else -1
-    joining.channel, end = make_pair()
-    init = Init(end, open_proc(), joining.container.record["bundle"], joining.preserved)
+    init, into = process_operations.new_process(joining)
     init.home = joining.home
-    if any(cgroups):
-        init.descriptors["cgroup"] = join.open_join(cgroups)
-    if joining.seccomp:
-        from ..linux.seccomp import Filter
-
-        init.seccomp = Filter(joining.seccomp)
     flags = _NAMESPACES | (process.CLONE_NEWUSER if _is_other(joining.init_pid, "user") else 0)
     late = process.CLONE_NEWCGROUP if _is_other(joining.init_pid, "cgroup") else 0
     joining.verify_target()
+    assert joining.channel
     entry = Entry(joining.target, flags, late, into, own_memory)
     joining.pid, joining.pidfd = enter(entry, init, joining.container_turns, joining.channel)
     if into >= 0:

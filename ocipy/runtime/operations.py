@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from ..cgroup import create as cgroup_create
-from ..cgroup import join, write
+from ..cgroup import write
 from ..errors import OcipyError
 from ..init.birth import Birth, make_init
-from ..init.channel import make_pair
-from ..init.context import Init, open_proc
 from ..linux import os
 from ..linux.proc import start_time
 from ..plan.namespaces import KINDS
 from ..spec import jsontext
 from . import process_operations, sockets
-from .process_operations import write_proc
+from .process_operations import new_process, write_proc
 from .state import CREATED
 from .store import CONFIG, START
 
@@ -83,23 +81,13 @@ def create_init(
         # init makes the cgroup namespace once it is in its cgroup, and a time namespace with offsets is made before.
         if kind != "cgroup" and not (kind == "time" and offsets):
             flags |= KINDS[kind]
-    cgroups = dict(creation.plan.cgroups)
-    into = join.open_directory(cgroups[""]) if "" in cgroups else -1
-    creation.channel, end = make_pair()
-    init = Init(end, open_proc(), creation.container.record["bundle"], creation.preserved)
+    init, into = new_process(creation)
     init.hook_state = jsontext.encode(creation.container.hook_state(CREATED, with_pid=False))
     if creation.listener:
         init.descriptors["start"] = [creation.listener.detach()]
-    if any(cgroups):
-        init.descriptors["cgroup"] = join.open_join(cgroups)
-    if creation.seccomp:
-        from ..linux.seccomp import Filter
-
-        init.seccomp = Filter(creation.seccomp)
     born = Birth(flags, creation.namespaces, offsets, into, own_memory)
+    assert creation.channel
     creation.pid, creation.pidfd = make_init(born, init, creation.container_turns, creation.channel)
-    # What init has, this process has no use for.
-    init.close()
     for descriptor in (into, *(descriptor for _kind, descriptor in creation.namespaces)):
         if descriptor >= 0:
             os.close(descriptor)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 from ..cgroup import join
+from ..init.channel import make_pair
+from ..init.context import Init, open_proc
 from ..linux import os, process
 from . import sockets
 
@@ -16,6 +18,21 @@ if TYPE_CHECKING:
     from .walk import Walk
 
 _TIOCGPTN = 0x80045430  # ioctl_tty(2)
+
+
+def new_process(walk: Walk) -> tuple[Init, int]:
+    """Opens the channel; gives what the process to be made has, and the v2 cgroup that it is born in, or -1."""
+    cgroups = dict(walk.plan.cgroups)
+    into = join.open_directory(cgroups[""]) if "" in cgroups else -1
+    walk.channel, end = make_pair()
+    init = Init(end, open_proc(), walk.container.record["bundle"], walk.preserved)
+    if any(cgroups):
+        init.descriptors["cgroup"] = join.open_join(cgroups)
+    if walk.seccomp:
+        from ..linux.seccomp import Filter
+
+        init.seccomp = Filter(walk.seccomp)
+    return init, into
 
 
 def compile_seccomp(walk: Walk, property: str, *profile: Any) -> None:
