@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     # Name, source below the package, its modification time in nanoseconds and size, whether it is a package, its code.
     Entry = tuple[str, str, int, int, bool, CodeType]
+    # The names of the modules in C, and the entries.
+    Archive = tuple[list[str], list[Entry]]
 
 _PACKAGE = __file__.rpartition("/")[0]
 _CACHE = f"{_PACKAGE}/__pycache__"
@@ -38,6 +40,7 @@ class _Recorder:
     def __init__(self, archive: str) -> None:
         self.archive = archive
         self.names: list[str] = []
+        self.known = set(sys.modules)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -77,8 +80,17 @@ def save() -> None:
             # A package is made before what is in it, whatever imported it first.
             names = sorted(finder.names, key=lambda name: not hasattr(sys.modules[name], "__path__"))
             entries = [_entry(name, sys.modules[name]) for name in ("ocipy", *names)]
-            _write(f"{finder.archive}.{sys.implementation.cache_tag}.bin", MAGIC_NUMBER + marshal.dumps(entries))
+            archive: Archive = (_modules_in_c(finder.known), entries)
+            _write(f"{finder.archive}.{sys.implementation.cache_tag}.bin", MAGIC_NUMBER + marshal.dumps(archive))
             _save_main()
+
+
+def _modules_in_c(known: set[str]) -> list[str]:
+    """Gives the modules without Python code, built in or shared libraries, that came after those known."""
+    kinds = ("BuiltinImporter", "ExtensionFileLoader")
+    loaders = {name: module.__spec__ and module.__spec__.loader for name, module in sys.modules.items()}
+    kind = {name: getattr(loader, "__name__", type(loader).__name__) for name, loader in loaders.items()}
+    return [name for name in sys.modules if name not in known and kind[name] in kinds]
 
 
 def _save_main() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _struct as struct
 import fcntl
-import struct
 
 from ..linux import os
 from .devices import bind_console

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _stat as stat
 import fcntl
-import stat
 from errno import EPERM
 
 from ..errors import OcipyError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import _socket
-import stat
+import _stat as stat
 
 from ..errors import OcipyError
 from ..linux import os, process

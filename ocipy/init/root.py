@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import stat
+import _stat as stat
 from errno import EINVAL, EPERM
 
 from ..errors import OcipyError

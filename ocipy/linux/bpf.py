@@ -6,7 +6,7 @@ bytes at offset 56 past a shorter one): so every call gets a whole, zeroed one.
 
 from __future__ import annotations
 
-import struct
+import _struct as struct
 
 from .libc import Pinned, address, buffer, syscall
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from struct import pack, unpack_from
+from _struct import pack, unpack_from
 
 from . import os
 from .libc import buffer, failure, syscall

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import _socket
+import _struct as struct
 import fcntl
-import struct
 
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914

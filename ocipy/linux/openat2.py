@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from _struct import pack
 from errno import EAGAIN
-from struct import pack
 
 from . import os
 from .libc import syscall

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posix
-from stat import S_ISDIR, S_ISLNK
+from _stat import S_ISDIR, S_ISLNK
 
 
 def join(first: str, second: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import _signal
-import struct
+import _struct as struct
 
 from . import os
 from .libc import Pinned, address, buffer, syscall
@@ -108,14 +108,14 @@ def set_rlimit(name: str, soft: int, hard: int, *, pid: int = 0) -> None:
 
 
 def reset_signals() -> None:
-    """Gives every signal its default action and unblocks all: both pass through execve(2).
+    """Gives every signal its default action and unblocks all: what is ignored or blocked passes through execve(2).
 
     By the system call, since sigaction(3) refuses the two signals of the C library itself, which posix_spawn(3) has
-    set to be ignored.
+    set to be ignored. Of the others the interpreter knows, without a call, which it found ignored.
     """
     default = bytes(32)  # struct sigaction of the kernel: SIG_DFL, no flags, no mask
     for number in range(1, 65):
-        if number not in (_signal.SIGKILL, _signal.SIGSTOP):
+        if number in (32, 33) or _signal.getsignal(number) == _signal.SIG_IGN:
             syscall("rt_sigaction", number, default, 0, 8)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 

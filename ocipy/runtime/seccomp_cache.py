@@ -6,7 +6,7 @@ read. A file bears a digest, so that one that was cut off or damaged counts as n
 
 from __future__ import annotations
 
-import stat
+import _stat as stat
 from _blake2 import blake2b  # hashlib takes 3 ms to import
 
 from ..linux import os
