@@ -21,6 +21,8 @@ def main() -> None:
         posix.execv(sys.executable, [sys.executable, "-IS", "-X", "utf8", __file__, *sys.argv[1:]])
     if sys.version_info < (3, 11):
         sys.exit(f"ocipy: Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}")
+    if sys.prefix.startswith("/run/ocipy."):
+        turn_to_library()
     # What Python caches of its code must be writable by root alone.
     posix.umask(posix.umask(0o077) | 0o022)
     package = find_package()
@@ -38,6 +40,15 @@ def main() -> None:
     from ocipy.cli.main import main
 
     main(sys.argv[1:])
+
+
+def turn_to_library() -> None:
+    """Gives the kept interpreter (linux/interpreter.py), which starts from a few links, the library they lead to."""
+    shared = posix.readlink(sys.path[-1])
+    library = shared.rpartition("/")[0]
+    sys.path[1:] = library, shared
+    sys.modules["encodings"].__path__ = [f"{library}/encodings"]
+    sys.prefix = sys.exec_prefix = library.rpartition("/")[0].rpartition("/")[0]
 
 
 def find_package() -> str:

@@ -88,9 +88,13 @@ def save() -> None:
 def _modules_in_c(known: set[str]) -> list[str]:
     """Gives the modules without Python code, built in or shared libraries, that came after those known."""
     kinds = ("BuiltinImporter", "ExtensionFileLoader")
-    loaders = {name: module.__spec__ and module.__spec__.loader for name, module in sys.modules.items()}
-    kind = {name: getattr(loader, "__name__", type(loader).__name__) for name, loader in loaders.items()}
-    return [name for name in sys.modules if name not in known and kind[name] in kinds]
+    found = []
+    for name, module in sys.modules.items():
+        loader = getattr(getattr(module, "__spec__", None), "loader", None)
+        # The loader of a built-in module is a class.
+        if name not in known and getattr(loader, "__name__", type(loader).__name__) in kinds:
+            found.append(name)
+    return found
 
 
 def _save_main() -> None:

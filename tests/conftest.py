@@ -34,7 +34,7 @@ def kept_interpreter():
     yield
     for path in set(glob("/run/ocipy.*")) - before:
         subprocess.run(["umount", "-l", path], check=False)
-        os.unlink(path)
+        os.rmdir(path)
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,8 @@ def test_sec_youki_343_sealed_without_any_trick_of_the_image(ocipy, bundle):
     assert os.statvfs(f"/proc/{box.pid}/exe").f_flag & os.ST_RDONLY
 
 
-KEPT = f"/run/ocipy.{sys.implementation.cache_tag}"
+HOME = f"/run/ocipy.{sys.implementation.cache_tag}"
+KEPT = f"{HOME}/python3"
 
 
 def in_own_mounts(bundle, prepare, check):
@@ -88,7 +89,7 @@ def in_own_mounts(bundle, prepare, check):
     bundle.args("true").write()
     script = f"""set -e
     mount --make-rprivate /
-    umount -l {KEPT} || true
+    umount -l {HOME} || true
     {prepare}
     {LAUNCHER} --root {bundle.path}/state run -b {bundle.path} ocipy-test-sealed
     {check}"""
@@ -99,20 +100,29 @@ def in_own_mounts(bundle, prepare, check):
 
 def test_sec_2019_5736_first_container_keeps_a_sealed_interpreter_for_the_next(ocipy, bundle):
     """Read-only, and no gate to more rights: it stays on the host until somebody unmounts it."""
-    said = in_own_mounts(bundle, "", f"findmnt -no OPTIONS {KEPT}")
-    assert {"ro", "nosuid", "nodev"} <= set(said.strip().split(","))
+    said = in_own_mounts(bundle, "", f"findmnt -no OPTIONS {HOME}; findmnt -no OPTIONS {KEPT}")
+    assert all({"ro", "nosuid", "nodev"} <= set(line.split(",")) for line in said.splitlines())
     box = ocipy.create(bundle, "true")
     assert os.readlink(f"/proc/{box.pid}/exe") == KEPT
 
 
 def test_sec_2019_5736_another_file_in_the_place_of_the_kept_interpreter_is_not_run(bundle):
     """As after an update of Python; what is found there is replaced."""
-    said = in_own_mounts(bundle, f"touch {KEPT}; mount --bind /bin/false {KEPT}", f"stat -c %i {KEPT}")
+    prepare = f"mkdir -p {HOME}; mount -t tmpfs none {HOME}; cp /bin/false {KEPT}"
+    said = in_own_mounts(bundle, prepare, f"stat -c %i {KEPT}")
     assert int(said) == os.stat("/usr/bin/python3").st_ino
 
 
 def test_sec_2019_5736_sealed_where_nothing_can_be_kept(bundle):
-    in_own_mounts(bundle, "mount -t tmpfs -o ro none /run", f"! mountpoint -q {KEPT}")
+    in_own_mounts(bundle, "mount -t tmpfs -o ro none /run", f"! mountpoint -q {HOME}")
+
+
+def test_kept_interpreter_starts_without_a_look_at_the_whole_library_and_has_it_all_the_same(bundle):
+    listed = "strace -qq -e trace=openat -o /dev/stdout"
+    said = in_own_mounts(bundle, "", f"{listed} {LAUNCHER} state none || true; {LAUNCHER} features")
+    library = os.path.dirname(os.__file__)
+    assert f'"{HOME}/lib/' in said and f'"{library}", ' not in said
+    assert '"ociVersionMax"' in said
 
 
 # --- frozen
@@ -260,9 +270,9 @@ def test_sec_python_archive_that_others_can_write_is_not_executed(ocipy, bundle,
     ocipy.run(bundle, "true", timeout=LIMIT).ok()
     for path in archives(package):
         data = path.read_bytes()
-        entries = marshal.loads(data[len(MAGIC_NUMBER) :])
+        in_c, entries = marshal.loads(data[len(MAGIC_NUMBER) :])
         entries[0] = (*entries[0][:-1], compile("import os; os._exit(77)", "evil", "exec"))
-        path.write_bytes(MAGIC_NUMBER + marshal.dumps(entries))
+        path.write_bytes(MAGIC_NUMBER + marshal.dumps((in_c, entries)))
         path.chmod(0o666)
     ocipy.run(bundle, "true", timeout=LIMIT).ok()
     for path in archives(package):
