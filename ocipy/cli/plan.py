@@ -46,7 +46,7 @@ def _json(plan: Plan) -> str:
 
     operations = [
         {
-            "operation": type(operation).__name__,
+            "operation": operation.KIND.__name__,
             "side": operation.side,
             "property": operation.property,
             "description": operation.describe(),

@@ -19,7 +19,6 @@ from .mount import (
     AT_FDCWD,
     FSCONFIG_CMD_CREATE,
     FSCONFIG_SET_STRING,
-    MNT_DETACH,
     MOUNT_ATTR_NODEV,
     MOUNT_ATTR_NOSUID,
     MOUNT_ATTR_RDONLY,
@@ -29,7 +28,6 @@ from .mount import (
     fsopen,
     mount_setattr,
     move_mount,
-    umount2,
 )
 
 # These names are in bin/ocipy too, which takes the kept interpreter only while it is the same file as INTERPRETER.
@@ -66,7 +64,7 @@ def _keep(tree: int) -> None:
     try:
         # One command does this; the others do not wait for it.
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _forget()
+        # On top of one that has been replaced since, as by an update: another command may be starting from that.
         if not os.path.isdir(KEPT):
             os.mkdir(KEPT, 0o700)
         _attach(_make_home(), KEPT)
@@ -109,12 +107,3 @@ def _make_home() -> int:
     os.close(os.open(f"{root}/{PYTHON}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
     mount_setattr(mount, set=_ATTRIBUTES)
     return mount
-
-
-def _forget() -> None:
-    """Takes away the clone of an interpreter that has been replaced since, as by an update."""
-    try:
-        umount2(KEPT, MNT_DETACH)
-    except OSError:
-        # Nothing is mounted there.
-        pass

@@ -142,7 +142,7 @@ def completed_process(process: Process, own: Process | None) -> Process:
 
 
 def _copy(record: Any, **values: Any) -> Any:
-    return type(record)(**{**dict(record.items()), **values})
+    return record.KIND(**{**dict(record.items()), **values})
 
 
 def _with(own: Capabilities | None, more: tuple[str, ...]) -> Capabilities | None:

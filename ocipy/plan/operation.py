@@ -31,7 +31,7 @@ class Operation(Record):
 
     def wire(self) -> tuple[Any, ...]:
         """Gives the form that crosses a process boundary: kind, then the fields in order."""
-        return (type(self).__name__, *(getattr(self, name) for name in self.FIELDS))
+        return (self.KIND.__name__, *(getattr(self, name) for name in self.FIELDS))
 
 
 class Plan(Record):

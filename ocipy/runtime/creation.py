@@ -36,7 +36,7 @@ class Creation(Walk):
         """Executes the plan up to the point where init waits for start. Raises OcipyError; nothing is left then."""
         try:
             for turn in self.turns:
-                if type(turn[0][1]).__name__ == "AwaitStart":
+                if turn[0][1].KIND.__name__ == "AwaitStart":
                     # Nobody waits for what comes after it.
                     self.give(turn)
                     return

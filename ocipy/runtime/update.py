@@ -68,7 +68,7 @@ def _execute(operations: list[Operation], log: Log) -> None:
 
 def _files(operation: Any) -> tuple[str, tuple[str, ...]]:
     """Gives the directory and the files that an operation may write."""
-    kind = type(operation).__name__
+    kind = operation.KIND.__name__
     files: tuple[str, ...] = ()
     if kind == "WriteCgroupFile":
         files = (operation.file,)

@@ -126,7 +126,7 @@ def test_memory_is_joined_after_the_other_controllers_of_v1():
 
 def test_controllers_are_enabled_down_to_the_cgroup_before_any_limit_of_v2():
     operations, _ = compiled(Resources(pids=5), V2)
-    assert [type(operation).__name__ for operation in operations] == [
+    assert [operation.KIND.__name__ for operation in operations] == [
         "CreateCgroup", "EnableControllers", "AttachDeviceProgram", "WriteCgroupFile",
     ]  # fmt: skip
     assert operations[1].wire()[2:] == (ROOT, f"{ROOT}/box", CONTROLLERS)
@@ -339,7 +339,7 @@ def test_block_weight_keeps_minimum_and_maximum():
 
 def test_an_update_leaves_the_device_rules():
     limits, _ = compile_resources(Resources(pids=3), V1, cgroup_directories("/box", V1, "id"), devices=False)
-    assert [type(operation).__name__ for operation in limits] == ["WriteCgroupFile"]
+    assert [operation.KIND.__name__ for operation in limits] == ["WriteCgroupFile"]
 
 
 # --- what the host can't do
@@ -474,7 +474,7 @@ def owners(facts=V2, mount=CGROUP_MOUNT, namespace=CGROUP_NAMESPACE, uid=1000):
         linux=Linux(cgroupsPath="/box", namespaces=(namespace,) if namespace else ()),
     )  # fmt: skip
     operations, _ = compile_cgroup(wanted, facts, "id")
-    return [operation.wire()[2:] for operation in operations if type(operation).__name__ == "DelegateCgroup"]
+    return [operation.wire()[2:] for operation in operations if operation.KIND.__name__ == "DelegateCgroup"]
 
 
 @pytest.mark.parametrize("options", [(), ("rw", "nosuid")])

@@ -26,11 +26,11 @@ def plan(change=lambda config: None, cgroup=V1, capabilities=ALL, **request):
 
 
 def kinds(made):
-    return [type(operation).__name__ for operation in made.operations]
+    return [operation.KIND.__name__ for operation in made.operations]
 
 
 def find(made, kind):
-    return [operation for operation in made.operations if type(operation).__name__ == kind]
+    return [operation for operation in made.operations if operation.KIND.__name__ == kind]
 
 
 def in_order(names, *wanted):
@@ -71,7 +71,7 @@ def test_hooks_are_at_their_points():
             "poststop", "poststart", "startContainer", "createContainer", "createRuntime", "prestart")}
 
     made = plan(hook)
-    names = [getattr(operation, "kind", type(operation).__name__) for operation in made.operations]
+    names = [getattr(operation, "kind", operation.KIND.__name__) for operation in made.operations]
     in_order(names, "FilesystemMount", "prestart", "createRuntime", "createContainer", "PivotRoot", "AwaitStart",
              "startContainer", "ExecuteProgram", "poststart")
     sides = {operation.kind: operation.side for operation in made.operations if hasattr(operation, "kind")}

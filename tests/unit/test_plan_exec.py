@@ -38,7 +38,7 @@ def plan(own=None, request=None, **block):
 
 
 def kinds(plan):
-    return [type(operation).__name__ for operation in plan.operations]
+    return [operation.KIND.__name__ for operation in plan.operations]
 
 
 def problems(function, *args, **how):

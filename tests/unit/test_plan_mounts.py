@@ -111,7 +111,7 @@ def test_paths_are_cleaned_by_their_text(path, result):
 
 def test_bind_is_chosen_by_the_options_whatever_the_type():
     operation = only({"destination": "/data", "source": "/srv", "type": "ext4", "options": ("rbind", "mode=755", "ro")})
-    assert type(operation).__name__ == "BindMount" and operation.recursive and operation.set == 1
+    assert operation.KIND.__name__ == "BindMount" and operation.recursive and operation.set == 1
     assert operation.describe() == "bind /srv on /data (rbind, mode=755, ro)"
 
 
@@ -165,7 +165,7 @@ def test_readonly_comes_last_where_content_must_be_made(type, where, later):
 
 def test_remount_changes_the_mount_or_the_file_system():
     operation = only({"destination": "/data", "options": ("remount", "bind", "ro")})
-    assert type(operation).__name__ == "Remount" and operation.bind
+    assert operation.KIND.__name__ == "Remount" and operation.bind
     assert not only({"destination": "/data", "type": "tmpfs", "options": ("remount", "ro")}).bind
 
 

@@ -41,7 +41,7 @@ def identity(warnings=None, **changes):
 
 
 def find(operations, kind):
-    return [operation for operation in operations if type(operation).__name__ == kind]
+    return [operation for operation in operations if operation.KIND.__name__ == kind]
 
 
 def masks(warnings=None, grantable=ALL, **sets):

@@ -27,11 +27,11 @@ def compiled(*, root=None, mounts=(), namespaces=("mount",), no_pivot=False, pro
 
 
 def kinds(operations):
-    return [type(operation).__name__ for operation in operations]
+    return [operation.KIND.__name__ for operation in operations]
 
 
 def of_kind(operations, name):
-    return [operation for operation in operations if type(operation).__name__ == name]
+    return [operation for operation in operations if operation.KIND.__name__ == name]
 
 
 def problems(**options):
@@ -173,12 +173,13 @@ def test_fields_of_each_operation_are_the_parameters_of_its_function():
     from ocipy.plan import mounts as plan_mounts
     from ocipy.plan import rootfs as plan_rootfs
     from ocipy.plan.operation import Operation
+    from ocipy.record import Kind
 
     planned = {
         name: kind
         for module in (plan_mounts, plan_rootfs)
         for name, kind in vars(module).items()
-        if isinstance(kind, type) and issubclass(kind, Operation) and kind is not Operation
+        if isinstance(kind, Kind) and kind.descends_from(Operation) and kind is not Operation
     }
     handlers = {**root.HANDLERS, **mounts.HANDLERS, **devices.HANDLERS, **masks.HANDLERS}
     assert planned.keys() == handlers.keys()

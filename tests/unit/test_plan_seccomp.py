@@ -32,11 +32,11 @@ def plan(profile=PROFILE, change=lambda config: None, capabilities=(1 << 41) - 1
 
 
 def kinds(operations):
-    return [type(operation).__name__ for operation in operations]
+    return [operation.KIND.__name__ for operation in operations]
 
 
 def find(operations, kind):
-    (found,) = [operation for operation in operations if type(operation).__name__ == kind]
+    (found,) = [operation for operation in operations if operation.KIND.__name__ == kind]
     return found
 
 
