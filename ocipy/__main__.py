@@ -59,6 +59,14 @@ def find_package() -> str:
     descriptor = posix.open(directory or ".", posix.O_PATH | posix.O_CLOEXEC)
     try:
         return posix.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        # No /proc, which `doctor` tells.
+        here = posix.open(".", posix.O_PATH | posix.O_CLOEXEC)
+        posix.fchdir(descriptor)
+        path = posix.getcwd()
+        posix.fchdir(here)
+        posix.close(here)
+        return path
     finally:
         posix.close(descriptor)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 VERBS = (
     "create", "start", "run", "exec", "state", "kill", "delete", "pause", "resume", "update", "ps", "events", "list",
-    "spec", "features", "plan", "validate", "bundle",
+    "spec", "features", "plan", "validate", "bundle", "doctor",
 )  # fmt: skip
 _UNKNOWN_VERB = 3  # what runc ends with
 OPTIONS = (

@@ -53,6 +53,11 @@ def raise_ambient(number: int) -> None:
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number)
 
 
+def effective() -> int:
+    """Gives the effective set of this process as a bit mask. Raises OSError."""
+    return sets(-1)[2]
+
+
 def sets(last: int) -> tuple[int, int, int, int, int]:
     """Gives the inheritable, permitted, effective, bounding and ambient set of this process as bit masks.
 

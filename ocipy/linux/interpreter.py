@@ -43,6 +43,14 @@ def is_sealed() -> bool:
     return bool(os.statvfs(_EXECUTABLE).f_flag & os.ST_RDONLY)
 
 
+def is_kept() -> bool:
+    """Tells whether bin/ocipy finds the sealed interpreter of an earlier command."""
+    try:
+        return os.path.samefile(KEPT, INTERPRETER)
+    except OSError:
+        return False
+
+
 def ensure_sealed() -> None:
     """Returns when this process is sealed; else it executes its own command line anew, from a sealed interpreter.
 

@@ -52,10 +52,12 @@ _SAME = {
     "fsconfig": 431,
     "fsmount": 432,
     "fspick": 433,
+    "pidfd_open": 434,
     "clone3": 435,
     "close_range": 436,
     "openat2": 437,
     "mount_setattr": 442,
+    "lsm_list_modules": 461,
 }
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Comparison = tuple[int, int, int, int]
 
 NAME = "libseccomp.so.2"
+INSTALL = "apt install libseccomp2"
 X32 = 0x4000003E  # SCMP_ARCH_X32, which is no AUDIT_ARCH of the kernel
 X86_64 = 0xC000003E
 S390 = (0x00000016, 0x80000016)
@@ -83,6 +84,14 @@ class Library:
         function = kind(_ctypes.dlsym(self._handle, name))
         function.argtypes = arguments
         return function
+
+    def api_level(self) -> int:
+        """Gives which features of the kernel library and kernel have in common (seccomp_api_get(3)); 0 before 2.4."""
+        try:
+            level: int = self._function(_ToUnsigned, "seccomp_api_get")()
+        except OSError:
+            return 0
+        return level
 
     def file(self) -> str:
         """Gives the path of the library's file, as the kernel shows it (proc(5), /proc/pid/maps)."""

@@ -25,6 +25,7 @@ FLAGS = {
 INSTRUCTION_SIZE = 8  # struct sock_filter
 MOST_INSTRUCTIONS = 4096  # BPF_MAXINSNS
 _SET_MODE_FILTER = 1
+_GET_ACTION_AVAIL = 2
 
 
 class Filter:
@@ -46,4 +47,13 @@ def is_flag_supported(name: str) -> bool:
         syscall("seccomp", _SET_MODE_FILTER, FLAGS[name], None)
     except OSError as error:
         return error.errno == errno.EFAULT
+    return True
+
+
+def is_action_supported(name: str) -> bool:
+    """Tells whether the kernel knows an action."""
+    try:
+        syscall("seccomp", _GET_ACTION_AVAIL, 0, struct.pack("I", ACTIONS[name]))
+    except OSError:
+        return False
     return True

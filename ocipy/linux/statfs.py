@@ -7,6 +7,7 @@ from .libc import buffer, syscall
 # linux/magic.h
 CGROUP_SUPER_MAGIC = 0x27E0EB
 CGROUP2_SUPER_MAGIC = 0x63677270
+TMPFS_MAGIC = 0x01021994
 
 # struct statfs is 120 bytes on 64-bit machines and begins with f_type, a long.
 _SIZE = 256

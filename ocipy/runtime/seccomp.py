@@ -146,5 +146,5 @@ def load_library() -> Library:
         return libseccomp.Library()
     except OSError as error:
         raise OcipyError(
-            f"cannot load {libseccomp.NAME}: {error}", property="linux.seccomp", hint="apt install libseccomp2"
+            f"cannot load {libseccomp.NAME}: {error}", property="linux.seccomp", hint=libseccomp.INSTALL
         ) from None

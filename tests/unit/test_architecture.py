@@ -10,8 +10,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "ocipy"
 # What each room may import besides itself and the common modules.
 COMMON = {"errors", "record", "archive"}
 MAY = {
-    "cli": {"runtime", "plan", "cgroup", "init", "spec", "linux"},
-    "runtime": {"plan", "cgroup", "init", "spec", "linux"},
+    "cli": {"runtime", "host", "plan", "cgroup", "init", "spec", "linux"},
+    "runtime": {"host", "plan", "cgroup", "init", "spec", "linux"},
+    "host": {"plan", "cgroup", "linux"},
     "plan": {"spec", "linux"},
     # plan: the facts of the host are gathered as the value that the compiler takes.
     "cgroup": {"plan", "spec", "linux"},

@@ -1,0 +1,1 @@
+"""What this host offers and lacks for containers; only looks, and changes nothing."""
