@@ -39,7 +39,12 @@ def require_sealed(settings: Settings) -> None:
         raise OcipyError(
             f"cgroup manager {settings.cgroup_manager} is not supported yet", hint="use --cgroup-manager cgroupfs"
         )
-    ensure_sealed()
+    try:
+        ensure_sealed()
+    except OSError as error:
+        from ..runtime.remedies import not_sealed
+
+        raise not_sealed(error) from None
 
 
 def create_options(arguments: Arguments) -> CreateOptions:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .finding import Finding, Host
 
 TITLE = "devices and /proc"
-_PROC_REMEDY = "mount -t proc proc /proc"
+NO_PROC = "mount -t proc proc /proc"
 
 
 def look(host: Host) -> Iterator[Finding]:
@@ -56,7 +56,7 @@ def _proc() -> Iterator[Finding]:
     except OSError:
         mounted = False
     if not mounted:
-        yield fail("/proc", "not mounted", "processes cannot be looked at, no container can be made", _PROC_REMEDY)
+        yield fail("/proc", "not mounted", "processes cannot be looked at, no container can be made", NO_PROC)
         return
     options, covered = _proc_mounts()
     hides = [option for option in options.split(",") if option.partition("=")[0] in ("hidepid", "subset")]

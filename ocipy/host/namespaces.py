@@ -80,6 +80,15 @@ def _free(locked: str) -> str:
     return f"{name}={1 - int(value)}"
 
 
+def remedy(kinds: tuple[str, ...]) -> str:
+    """Gives what lets a process with privilege make namespaces of these kinds; "" when it can."""
+    for kind in kinds:
+        code = _refusal(kind, in_user_namespace=False)
+        if code:
+            return f"{kind} namespace: {_remedy(kind, code)}"
+    return ""
+
+
 def _remedy(kind: str, code: int) -> str:
     """Gives what lets the kernel make a namespace that it refused with this errno: namespaces(7)."""
     file = f"max_{_FILES.get(kind, kind)}_namespaces"

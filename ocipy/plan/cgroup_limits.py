@@ -32,8 +32,18 @@ class Limits:
         directory = self.find(controller)
         if directory is None:
             kind = f"cgroup v{self.facts.version}" if self.facts.version else "without cgroups"
-            self.problems.append((property, f"this host ({kind}) has no {controller} controller"))
+            problem = property, f"this host ({kind}) has no {controller} controller ({self._remedy(controller)})"
+            if problem not in self.problems:
+                self.problems.append(problem)
         return directory
+
+    def _remedy(self, controller: str) -> str:
+        from .controllers import remedy
+
+        if self.facts.version == 1 and self.facts.unified:
+            # It may be in the v2 hierarchy, of which the facts say no more.
+            return "ocipy doctor tells how to get it"
+        return remedy(controller, self.facts.version)
 
     def write(self, property: str, controller: str, file: str, value: object, optional: bool = False) -> None:
         """Adds a write of one value; nothing when value is None."""

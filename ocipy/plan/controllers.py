@@ -15,7 +15,7 @@ OTHER_VERSION = "it is in the v2 hierarchy: boot with systemd.unified_cgroup_hie
 
 
 def remedy(controller: str, version: int) -> str:
-    """Gives what would bring a controller to a host with cgroups of this version, 0 for none."""
+    """Gives what would bring a controller to a host with cgroups of this version, 0 for none, that has it nowhere."""
     if not version:
         return NO_CGROUPS
     option = f"a kernel with {_OPTIONS[controller]}" if controller in _OPTIONS else "a kernel that has it"

@@ -276,7 +276,10 @@ class _Mounts:
                 )
             )
         else:
-            self.problems.append((f"{mount.property}.type", "the host has no cgroup hierarchy to mount"))
+            from .controllers import NO_CGROUPS
+
+            text = f"the host has no cgroup hierarchy to mount ({NO_CGROUPS})"
+            self.problems.append((f"{mount.property}.type", text))
 
     def _cgroup_bind(self, mount: Mount, destination: str, options: MountOptions) -> None:
         own = self.own.get("")

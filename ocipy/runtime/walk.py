@@ -140,7 +140,10 @@ class Walk:
 
 
 def failure(operation: Operation, whole: bool, message: str, property: str, hint: str) -> OcipyError:
-    """Gives the error of a failed operation: the property it is for, what it was to do, what went wrong."""
+    """Gives the error of a failed operation: the property it is for, what it was to do, what went wrong, and why."""
+    from .remedies import remedy
+
+    hint = remedy(operation, message) or hint
     text = message if whole else f"cannot {operation.describe()}: {message}"
     return OcipyError(text, property=property or operation.property, hint=hint)
 

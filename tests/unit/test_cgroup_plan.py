@@ -5,6 +5,7 @@ import pytest
 from ocipy.errors import ConfigError
 from ocipy.plan.cgroup import cgroup_directories, compile_cgroup, compile_resources
 from ocipy.plan.cgroup_v2 import cpu_weight, io_weight
+from ocipy.plan.controllers import remedy
 from ocipy.plan.facts import CgroupFacts
 from ocipy.spec.model import (
     CPU,
@@ -369,7 +370,7 @@ def test_a_limit_without_its_controller_is_refused_on_v2():
     facts = CgroupFacts(version=2, unified=ROOT, available=("cpu",))
     assert problems(Resources(pids=5), facts)[0] == (
         "linux.resources.pids.limit",
-        "this host (cgroup v2) has no pids controller",
+        f"this host (cgroup v2) has no pids controller ({remedy('pids', 2)})",
     )
 
 
@@ -517,4 +518,5 @@ def test_unified_writes_a_file_that_ocipy_does_not_know():
 
 def test_unified_refuses_a_controller_that_is_not_there():
     found = problems(Resources(unified=(("misc.max", "1"),)), V2)
-    assert found == [("linux.resources.unified.misc.max", "this host (cgroup v2) has no misc controller")]
+    text = f"this host (cgroup v2) has no misc controller ({remedy('misc', 2)})"
+    assert found == [("linux.resources.unified.misc.max", text)]
