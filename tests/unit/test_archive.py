@@ -58,6 +58,14 @@ def test_new_module_is_found_beside_an_archive_that_lacks_it(copy):
     assert done.stdout.startswith("usage: ocipy spec")
 
 
+def test_verbs_that_share_an_archive_do_not_pay_for_the_first_of_them(copy):
+    version(copy)
+    alone = archive(copy).read_bytes()
+    archive(copy).unlink()
+    subprocess.run([copy / "ocipy/bin/ocipy", "features"], capture_output=True, check=True)
+    assert len(archive(copy).read_bytes()) == len(alone)
+
+
 def test_failed_command_makes_no_archive(copy):
     subprocess.run([copy / "ocipy/bin/ocipy", "--no-such-flag"], capture_output=True)
     assert not archive(copy).exists()
