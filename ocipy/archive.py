@@ -77,14 +77,14 @@ def save() -> None:
         if isinstance(finder, _Recorder) and finder.names and posix.access(_CACHE, posix.W_OK):
             for name in _OPTIONAL.get(finder.archive, ()):
                 __import__(f"ocipy.{name}")
-            names = finder.names
+            names, in_c = finder.names, _modules_in_c(finder.known)
             if finder.archive == "main":
                 # The other verbs share it: none of them pays for what the first one needed.
-                names = names[: names.index("ocipy.cli.main") + 1]
+                names, in_c = names[: names.index("ocipy.cli.main") + 1], []
             # A package is made before what is in it, whatever imported it first.
             names = sorted(names, key=lambda name: not hasattr(sys.modules[name], "__path__"))
             entries = [_entry(name, sys.modules[name]) for name in ("ocipy", *names)]
-            archive: Archive = (_modules_in_c(finder.known), entries)
+            archive: Archive = (in_c, entries)
             _write(f"{finder.archive}.{sys.implementation.cache_tag}.bin", MAGIC_NUMBER + marshal.dumps(archive))
             _save_main()
 

@@ -46,7 +46,7 @@ def is_sealed() -> bool:
 def is_kept() -> bool:
     """Tells whether bin/ocipy finds the sealed interpreter of an earlier command."""
     try:
-        return os.path.samefile(KEPT, INTERPRETER)
+        return os.path.samefile(f"{KEPT}/{PYTHON}", INTERPRETER)
     except OSError:
         return False
 

@@ -6,8 +6,9 @@ import pytest
 
 from ocipy.cli import doctor as verb
 from ocipy.errors import OcipyError
-from ocipy.host import cgroups, examine, finding, kernel, namespaces, privileges, users
+from ocipy.host import cgroups, examine, finding, kernel, namespaces, privileges, security, users
 from ocipy.host.finding import FAIL, NOTE, OK, WARN, fail, note, ok, text_of, warn
+from ocipy.linux import interpreter
 from ocipy.linux.capability import NAMES
 from ocipy.plan.controllers import NO_CGROUPS, remedy
 from ocipy.plan.facts import CgroupFacts
@@ -192,3 +193,18 @@ def test_exit_status_is_1_only_when_a_needed_thing_lacks(monkeypatch, capfd, ver
     assert [row["verdict"] for row in document["findings"]] == [row.verdict for row in rows]
     with pytest.raises(OcipyError):
         verb.execute(settings, arguments(format="xml"))
+
+
+@pytest.mark.parametrize(("modules", "verdict"), [
+    (("capability", "landlock"), OK), (("capability", "apparmor"), WARN), (("selinux",), WARN), ((), OK), (None, NOTE),
+])
+def test_security_module_whose_labels_are_refused_warns(monkeypatch, modules, verdict):
+    monkeypatch.setattr(security, "_running", lambda: modules)
+    assert security._modules().verdict == verdict
+
+
+def test_kept_interpreter_is_found_where_the_launcher_looks(monkeypatch, tmp_path):
+    monkeypatch.setattr(interpreter, "KEPT", str(tmp_path))
+    assert not interpreter.is_kept()
+    (tmp_path / interpreter.PYTHON).symlink_to(interpreter.INTERPRETER)
+    assert interpreter.is_kept()
