@@ -34,7 +34,7 @@ _NO_MOUNT = "in a user namespace, run in a mount namespace of its own: unshare -
 
 def remedy(operation: Operation, message: str) -> str:
     """Gives what this host lacks for an operation that failed with this message, "" when that is not known."""
-    name = type(operation).__name__
+    name = operation.KIND.__name__
     if "(EPERM)" in message or "(EACCES)" in message:
         lacks = _lacks(_NEEDS.get(name, ()))
         if lacks:

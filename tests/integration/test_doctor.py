@@ -55,7 +55,8 @@ def test_doctor_table_has_each_finding_with_meaning_and_remedy(doctor):
     table = doctor(format="table").ok().out
     for row in json.loads(doctor().ok().out)["findings"]:
         assert row["verdict"] in ("ok", "note", "warn", "fail")
-        for text in (row["name"], row["found"], row["means"], row["remedy"]):
+        # What is found may have changed since, such as the number of keys in use.
+        for text in (row["name"], row["means"], row["remedy"]):
             assert text in table
     assert table.splitlines()[-1].startswith("containers can run here")
 
@@ -64,13 +65,16 @@ def test_doctor_refuses_an_unknown_format(doctor):
     doctor(format="xml").refused("format")
 
 
-def test_doctor_changes_nothing(doctor, ocipy, tmp_path):
+def test_doctor_changes_nothing(doctor, ocipy, scratch, tmp_path):
     def snapshot():
-        return host.mntsnap(), host.cgsnap("doctor"), host.statesnap(ocipy.root), list(tmp_path.iterdir()), reap()
+        return host.cgsnap("doctor"), host.statesnap(ocipy.root), list(tmp_path.iterdir()), reap()
 
     before = snapshot()
-    doctor(tmp_path).ok()
+    # In a mount namespace of its own nobody else mounts anything; one whose place is removed goes away all the same.
+    look = f"cat /proc/self/mountinfo > {scratch}/before; \"$@\"; cat /proc/self/mountinfo > {scratch}/after"
+    doctor(tmp_path, prefix=("unshare", "-m", "sh", "-ec", look, "sh")).ok()
     assert snapshot() == before
+    assert set((scratch / "after").read_text().splitlines()) <= set((scratch / "before").read_text().splitlines())
 
 
 def test_doctor_leaves_no_state_directory_behind(ocipy, scratch):
