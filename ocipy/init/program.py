@@ -72,7 +72,8 @@ def _program_problem(path: str) -> str:
     except OSError as error:
         return f"stat {path}: {(error.strerror or '').lower()}"
     if stat.S_ISDIR(mode):
-        return "is a directory"
+        # What execve(2) says, EACCES, by which docker before 23.0 tells 126 from an error of its own.
+        return "is a directory: permission denied"
     if not os.access(path, os.X_OK, effective_ids=True):
         return "permission denied"
     return ""

@@ -183,8 +183,8 @@ def test_missing_program_fails_create_and_not_start(ocipy, bundle):
 
 
 @requires.ocipy_itself
-def test_program_that_is_a_directory_is_refused_by_that_name(ocipy, bundle):
-    ocipy.created(bundle, "/etc").refused('exec: "/etc": is a directory')
+def test_program_that_is_a_directory_is_refused_in_the_words_of_old_and_new_callers(ocipy, bundle):
+    ocipy.created(bundle, "/etc").refused('exec: "/etc": is a directory: permission denied')
 
 
 def test_program_that_may_not_be_executed_says_permission_denied(ocipy, bundle):

@@ -151,7 +151,7 @@ def test_exit_code_is_128_and_the_signal(inside, number):
 @pytest.mark.parametrize(("program", "said"), [
     ("no-such-program", 'exec: "no-such-program": executable file not found in $PATH'),
     ("/no/such/program", "no such file or directory"),
-    ("/etc", 'exec: "/etc": is a directory'),
+    ("/etc", 'exec: "/etc": is a directory: permission denied'),
     ("/etc/passwd", 'exec: "/etc/passwd": permission denied'),
     ("/etc/passwd/x", "not a directory"),
 ])
