@@ -308,11 +308,14 @@ def capability_masks(wanted: Capabilities | None, grantable: int, warnings: list
             mask |= bit & grantable
         masks[name] = mask
     # The kernel refuses effective outside permitted, and ambient outside permitted and inheritable: capabilities(7).
-    for name, limit in (
-        ("effective", masks["permitted"]), ("ambient", masks["permitted"] & masks["inheritable"]),
-    ):  # fmt: skip
-        if masks[name] & ~limit:
-            warnings.append(f"process.capabilities.{name}: {_list(masks[name] & ~limit)} left out: not permitted")
+    for name, limit, reason in (
+        ("effective", masks["permitted"], "permitted"),
+        ("ambient", masks["permitted"] & masks["inheritable"], "both permitted and inheritable"),
+    ):
+        if refused := masks[name] & ~limit:
+            # buildah 1.28 asks for all as ambient and none as inheritable, and shows what is said at each step.
+            which = "all" if refused == masks[name] else _list(refused)
+            warnings.append(f"process.capabilities.{name}: {which} left out: not {reason}")
             masks[name] &= limit
     return masks
 

@@ -79,6 +79,16 @@ def test_ambient_needs_permitted_and_inheritable(sets):
     assert warnings
 
 
+def test_warning_about_a_whole_set_is_short_and_says_what_is_missing():
+    warnings, both = [], ["CAP_KILL", "CAP_CHOWN"]
+    masks(warnings, permitted=both, ambient=both)
+    masks(warnings, permitted=both, inheritable=["CAP_KILL"], ambient=both)
+    assert warnings == [
+        "process.capabilities.ambient: all left out: not both permitted and inheritable",
+        "process.capabilities.ambient: CAP_CHOWN left out: not both permitted and inheritable",
+    ]
+
+
 def test_umask_is_022_when_absent_and_as_given_else():
     assert find(identity(), "SetUser")[0].umask == 0o022
     user = {"uid": 0, "gid": 0, "umask": 0}
