@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import errno
 import hashlib
@@ -18,13 +19,17 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import IO, Any
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 UNIFIED = "/sys/fs/cgroup/unified"
 IMAGE = "localhost/busybox:latest"
 PATIENCE = 60.0  # seconds: a machine may be slow, a case that waits longer has failed
 PR_SET_CHILD_SUBREAPER = 36
+CLONE_NEWNS = 0x20000
+CLONE_NEWNET = 0x40000000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
 MNT_DETACH = 2
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -55,23 +60,29 @@ class Caller:
     """One run of a caller: its private directory, its command line, its cases.
 
     `base` is the command with the options of every call, `name` is unique on this machine: containers and cgroups bear
-    it, and nothing else does.
+    it, and nothing else does; `other_cgroups` gives the names of cgroups that are the run's but do not bear it. A
+    caller that is `alone` has a network and a /run of its own: bridges, rules of the packet filter and sockets go with
+    it.
     """
 
-    def __init__(self, program: str, packages: list[str]) -> None:
+    def __init__(self, program: str, packages: list[str], alone: bool = False) -> None:
         parser = argparse.ArgumentParser(description=f"Run containers of busybox through {program}.")
         parser.add_argument("--runtime", default="ocipy", help="ocipy (this checkout's), runc, crun or a path")
         self.runtime_name: str = parser.parse_args().runtime
         if os.geteuid() != 0:
             parser.error("needs root")
-        if os.path.basename(self.runtime_name) == "crun" and os.path.exists(UNIFIED + "/cgroup.procs"):
-            hide_unified()
         install([*packages, "busybox-static"])
         self.runtime = find_runtime(self.runtime_name)
+        if alone:
+            leave_host(CLONE_NEWNS | CLONE_NEWNET, "/run")
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        if os.path.basename(self.runtime) == "crun" and os.path.exists(UNIFIED + "/cgroup.procs"):
+            leave_host(CLONE_NEWNS, UNIFIED)  # crun refuses a host with both versions of cgroups.
         self.name = f"ocipy-callers-{os.getpid()}"
         self.directory = tempfile.mkdtemp(prefix=self.name + "-")
         self.base = [program]
         self.environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+        self.other_cgroups: Callable[[], list[str]] = list
         self.cases: list[tuple[str, Callable[[], object]]] = []
         self.number = 0
         print(f"{program}, runtime {self.runtime}")
@@ -86,22 +97,28 @@ class Caller:
 
     def call(self, *arguments: str, given: str = "") -> Result:
         """Call the caller and wait for its end. `given` is its standard input."""
-        command = [*self.base, *arguments]
+        return self.command(*self.base, *arguments, given=given)
+
+    def command(self, *command: str, given: str = "", output: IO[str] | None = None) -> Result:
+        """Call another program in the same way. `output`: an open file for its output and error output."""
+        to: dict[str, Any] = {"stdout": output or subprocess.PIPE, "stderr": output or subprocess.PIPE}
         try:
-            done = subprocess.run(
-                command, input=given, env=self.environment, capture_output=True, text=True, timeout=PATIENCE
-            )
+            done = subprocess.run(command, input=given, env=self.environment, text=True, timeout=PATIENCE, **to)
         except subprocess.TimeoutExpired as late:
             raise Failure(f"no end after {PATIENCE:.0f} s: {late.stdout!r} {late.stderr!r}") from None
-        return Result(command, done.returncode, done.stdout, done.stderr)
+        return Result(list(command), done.returncode, done.stdout or "", done.stderr or "")
 
     def call_on_terminal(self, *arguments: str) -> Result:
         """Call the caller on a terminal of its own; all that the terminal shows is the output."""
-        command = [*self.base, *arguments]
+        return self.command_on_terminal(*self.base, *arguments)
+
+    def command_on_terminal(self, *command: str, typed: str = "") -> Result:
+        """Call another program in the same way. `typed` is what a person types ahead."""
         pid, terminal = pty.fork()
         if pid == 0:
             os.execvpe(command[0], command, {**self.environment, "TERM": "dumb"})
         shown, limit = b"", time.monotonic() + PATIENCE
+        os.write(terminal, typed.encode())
         with open(terminal, "rb", buffering=0) as reader:
             while select.select([reader], [], [], max(0.0, limit - time.monotonic()))[0]:
                 try:
@@ -111,7 +128,7 @@ class Caller:
                 shown += piece or b""
             else:
                 os.kill(pid, signal.SIGKILL)
-        return Result(command, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode(), "")
+        return Result(list(command), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode(), "")
 
     def case(self, function: Callable[[], object]) -> Callable[[], object]:
         """Decorator: the function is a case, its name the promise. It raises Failure when that is not kept."""
@@ -138,20 +155,23 @@ class Caller:
                     print(f"FAILED  {name}: {failure}", flush=True)
                     discard()
         finally:
-            discard()
+            with contextlib.suppress(Failure, OSError):  # The caller may be what hangs or was not installed.
+                discard()
             end_descendants()
             unmount_below(self.directory)
-            remove_cgroups(self.name)
+            for name in self.name, *self.other_cgroups():
+                remove_cgroups(name)
             shutil.rmtree(self.directory)
         print(f"{len(self.cases) - failed} passed, {failed} failed")
         return 1 if failed else 0
 
 
-def hide_unified() -> None:
-    """Start this program anew where a tmpfs covers UNIFIED: crun refuses a host with both versions of cgroups."""
-    again = 'mount -t tmpfs tmpfs "$0" && exec "$@"'
-    os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", "sh", "-c", again, UNIFIED,
-                          "/usr/bin/python3", *sys.argv])  # fmt: skip
+def leave_host(namespaces: int, covered: str) -> None:
+    """Enter new namespaces, a mount namespace among them, in which an empty tmpfs covers a directory of the host."""
+    if libc.unshare(namespaces) or libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None):
+        raise OSError(ctypes.get_errno(), "unshare(2), mount(2)")
+    if libc.mount(b"tmpfs", covered.encode(), b"tmpfs", 0, b"mode=755"):
+        raise OSError(ctypes.get_errno(), "mount(2)", covered)
 
 
 def find_runtime(name: str) -> str:
@@ -163,7 +183,7 @@ def find_runtime(name: str) -> str:
 
 
 def install(packages: list[str]) -> None:
-    """Install the Debian packages that are missing."""
+    """Install the Debian packages that are missing. No daemon is started by that."""
     query = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *packages]
     known = subprocess.run(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     missing = [package for package in packages if f"{package} ii" not in known]
@@ -172,8 +192,25 @@ def install(packages: list[str]) -> None:
     print("installing", *missing, flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600"]
-    for command in ["update"], ["-y", "--no-install-recommends", "install", *missing]:
-        subprocess.run([*apt, *command], env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=True)
+    with no_daemons():
+        for command in ["update"], ["-y", "--no-install-recommends", "install", *missing]:
+            subprocess.run([*apt, *command], env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=True)
+
+
+@contextlib.contextmanager
+def no_daemons() -> Iterator[None]:
+    """Packages start no daemon meanwhile: invoke-rc.d(8) asks a policy, which is ours unless the machine has one."""
+    policy = "/usr/sbin/policy-rc.d"
+    if os.path.lexists(policy):
+        yield
+        return
+    with open(policy, "x") as script:
+        os.fchmod(script.fileno(), 0o755)
+        script.write("#!/bin/sh\nexit 101\n")
+    try:
+        yield
+    finally:
+        os.unlink(policy)
 
 
 def root_archive() -> bytes:
@@ -188,7 +225,7 @@ def root_archive() -> bytes:
             entry.mode, entry.type, entry.linkname, entry.size = mode, kind, target, len(content)
             archive.addfile(entry, io.BytesIO(content))
 
-        for directory in "bin", "dev", "etc", "proc", "sys", "tmp":
+        for directory in "bin", "dev", "etc", "proc", "run", "sys", "tmp":
             add(directory, 0o1777 if directory == "tmp" else 0o755, kind=tarfile.DIRTYPE)
         with open(busybox, "rb") as program:
             add("bin/busybox", 0o755, program.read())
@@ -205,6 +242,7 @@ def write_image(path: str) -> None:
     layer = root_archive()
     config = json.dumps({
         "architecture": "amd64", "os": "linux", "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"]},
+        "history": [{"created_by": "busybox"}],
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
     }).encode()  # fmt: skip
     manifest = json.dumps([{"Config": "config.json", "RepoTags": [IMAGE], "Layers": ["layer.tar"]}]).encode()
@@ -241,7 +279,8 @@ def end_descendants() -> None:
     while below := children(os.getpid()):
         for pid in below:
             os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        with contextlib.suppress(ChildProcessError):  # Any: an init waits for what entered its namespace from outside.
+            os.waitpid(-1, 0)
 
 
 def unmount_below(directory: str) -> None:
@@ -260,7 +299,7 @@ def remove_cgroups(name: str) -> None:
             try:
                 os.rmdir(path)
             except OSError as error:
-                if error.errno != errno.ENOTEMPTY:  # What crun wrote to the tmpfs of `hide_unified`; it goes with us.
+                if error.errno != errno.ENOTEMPTY:  # What crun wrote to the tmpfs over UNIFIED; it goes with us.
                     raise
 
 
