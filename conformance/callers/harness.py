@@ -60,12 +60,12 @@ class Caller:
     """One run of a caller: its private directory, its command line, its cases.
 
     `base` is the command with the options of every call, `name` is unique on this machine: containers and cgroups bear
-    it, and nothing else does; `other_cgroups` gives the names of cgroups that are the run's but do not bear it. A
-    caller that is `alone` has a network and a /run of its own: bridges, rules of the packet filter and sockets go with
-    it.
+    it, and nothing else does; `other_cgroups` gives the names of cgroups that are the run's but do not bear it. With
+    directories in `alone`, these are empty and private, and so is the network: sockets, bridges and rules of the packet
+    filter go with the run.
     """
 
-    def __init__(self, program: str, packages: list[str], alone: bool = False) -> None:
+    def __init__(self, program: str, packages: list[str], alone: tuple[str, ...] = ()) -> None:
         parser = argparse.ArgumentParser(description=f"Run containers of busybox through {program}.")
         parser.add_argument("--runtime", default="ocipy", help="ocipy (this checkout's), runc, crun or a path")
         self.runtime_name: str = parser.parse_args().runtime
@@ -74,7 +74,7 @@ class Caller:
         install([*packages, "busybox-static"])
         self.runtime = find_runtime(self.runtime_name)
         if alone:
-            leave_host(CLONE_NEWNS | CLONE_NEWNET, "/run")
+            leave_host(CLONE_NEWNS | CLONE_NEWNET, *alone)
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         if os.path.basename(self.runtime) == "crun" and os.path.exists(UNIFIED + "/cgroup.procs"):
             leave_host(CLONE_NEWNS, UNIFIED)  # crun refuses a host with both versions of cgroups.
@@ -166,12 +166,13 @@ class Caller:
         return 1 if failed else 0
 
 
-def leave_host(namespaces: int, covered: str) -> None:
-    """Enter new namespaces, a mount namespace among them, in which an empty tmpfs covers a directory of the host."""
+def leave_host(namespaces: int, *covered: str) -> None:
+    """Enter new namespaces, a mount namespace among them, in which an empty tmpfs covers each of these directories."""
     if libc.unshare(namespaces) or libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None):
         raise OSError(ctypes.get_errno(), "unshare(2), mount(2)")
-    if libc.mount(b"tmpfs", covered.encode(), b"tmpfs", 0, b"mode=755"):
-        raise OSError(ctypes.get_errno(), "mount(2)", covered)
+    for directory in covered:
+        if libc.mount(b"tmpfs", directory.encode(), b"tmpfs", 0, b"mode=755"):
+            raise OSError(ctypes.get_errno(), "mount(2)", directory)
 
 
 def find_runtime(name: str) -> str:
