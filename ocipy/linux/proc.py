@@ -15,19 +15,24 @@ def start_time(pid: int) -> int | None:
     Pid and start time together name a process for ever: a pid alone may have been given to a stranger (proc(5),
     /proc/pid/stat fields 3 and 22).
     """
+    fields = stat_fields(pid)
+    return None if not fields or fields[0] in (b"Z", b"X", b"x") else int(fields[19])
+
+
+def stat_fields(pid: int) -> list[bytes]:
+    """Gives the fields of /proc/pid/stat from the state (the third) on; none when the process is gone."""
     try:
         descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return None
+        return []
     try:
         text = os.read(descriptor, 4096)
     except ProcessLookupError:
-        return None
+        return []
     finally:
         os.close(descriptor)
     # The command name is in parentheses and may itself hold blanks and parentheses.
-    fields = text[text.rindex(b")") + 2 :].split()
-    return None if fields[0] in (b"Z", b"X", b"x") else int(fields[19])
+    return text[text.rindex(b")") + 2 :].split()
 
 
 def open_process(pid: int, start: int) -> int | None:

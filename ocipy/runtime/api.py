@@ -20,6 +20,7 @@ from .start import start
 from .state import Container as _Container
 from .store import Store
 from .update import update
+from .wait import wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ class Container:
         """
         number = None if signal is None else parse_signal(str(signal))
         kill(_Container.load(self._runtime.store, self.id), number, all=all)
+
+    def wait(self) -> int | None:
+        """Returns when the container has ended, with its exit code (128+N for signal N); None when nobody knows it."""
+        return wait(_Container.load(self._runtime.store, self.id))
 
     def pause(self) -> None:
         """Stops all processes where they are."""

@@ -52,7 +52,7 @@ def create(store: Store, id: str, options: CreateOptions, log: Log, *, foregroun
     _check_terminal(spec, options, foreground)
     for warning in plan.warnings:
         log.warning(warning)
-    creation = Creation(Container(store, _record(id, options, spec)), data, plan, preserved, log)
+    creation = Creation(Container(store, _record(id, options, spec)), data, plan, preserved, log, attended=foreground)
     creation.run()
     return creation
 

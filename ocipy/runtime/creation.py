@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 
 
 class Creation(Walk):
-    """One `create` at work. config: the bytes of config.json."""
+    """One `create` at work. config: the bytes of config.json. attended: this process waits for the container's end."""
 
     HANDLERS = HANDLERS
     PROCESS = "init process"
 
-    def __init__(self, container: Container, config: bytes, plan: Plan, preserved: int, log: Log) -> None:
+    def __init__(
+        self, container: Container, config: bytes, plan: Plan, preserved: int, log: Log, *, attended: bool
+    ) -> None:
         super().__init__(container, plan, preserved, log)
         self.config = config
+        self.attended = attended
         self.namespaces: list[tuple[int, int]] = []
         self.listener: _socket.socket | None = None
         self.cgroups_made: list[str] = []

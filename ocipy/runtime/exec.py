@@ -163,7 +163,8 @@ class Joining(Walk):
             served.attend(self.pidfd)
         finally:
             served.close()
-        code = exit_code(self.pid)
+        code = exit_code(self.pidfd)
+        os.waitpid(self.pid, 0)
         self.pid = 0
         return code
 

@@ -64,11 +64,11 @@ class Foreground:
             self.terminal.close()
 
 
-def exit_code(pid: int) -> int:
-    """Reaps a process that has ended; gives its exit code, 128+N when signal N ended it."""
-    _pid, status = os.waitpid(pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code
+def exit_code(pidfd: int) -> int:
+    """Gives the exit code of a child that has ended, 128+N when signal N ended it. Does not reap it."""
+    ended = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT)
+    assert ended
+    return ended.si_status if ended.si_code == os.CLD_EXITED else 128 + ended.si_status
 
 
 def _nothing(_number: int, _frame: Any) -> None:

@@ -13,7 +13,7 @@ from ..spec import jsontext
 from . import process_operations, sockets
 from .process_operations import new_process, write_proc
 from .state import CREATED
-from .store import CONFIG, START
+from .store import CONFIG, EXIT, START
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ def record_creating(creation: Creation, property: str, directory: str) -> None:
     creation.recorded = True
     container.record["creator"] = [os.getpid(), start_time(os.getpid())]
     container.record["cgroup_paths"] = dict(creation.plan.cgroups)
+    if creation.attended:
+        # There before anybody can find the container: see runtime/wait.py.
+        container.store.write(container.id, EXIT, b"")
     container.store.save(container.id, container.record)
     # What happens to the bundle's config.json from now on has no effect (runtime.md, Create).
     container.store.write(container.id, CONFIG, creation.config)

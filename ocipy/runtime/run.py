@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..linux import os
 from .create import CreateOptions, create
 from .delete import destroy
 from .start import begin
@@ -10,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .creation import Creation
     from .log import Log
+    from .state import Container
     from .store import Store
 
 
@@ -18,7 +20,7 @@ def run(
 ) -> int:
     """Runs a container and gives the exit code: 0 when detached, else the program's, 128+N when signal N ended it.
 
-    keep: leave the container's state when it ends.
+    keep: leave the container's state when it ends, and its exit code in it.
     Raises OcipyError; nothing is left of the container then.
     """
     creation = create(store, id, options, log, foreground=not detach)
@@ -39,7 +41,7 @@ def _start(creation: Creation, log: Log) -> int:
 
 def _attend(creation: Creation, log: Log) -> int:
     """Starts the program, waits for it in the foreground and gives its exit code."""
-    from .foreground import Foreground, exit_code
+    from .foreground import Foreground
 
     foreground = Foreground(creation.console)
     try:
@@ -47,4 +49,15 @@ def _attend(creation: Creation, log: Log) -> int:
         foreground.attend(creation.pidfd)
     finally:
         foreground.close()
-    return exit_code(creation.pid)
+    return record_end(creation.container, creation.pid, creation.pidfd)
+
+
+def record_end(container: Container, pid: int, pidfd: int) -> int:
+    """Records the exit code of an init process that has ended, reaps it and gives the code."""
+    from .foreground import exit_code
+
+    code = exit_code(pidfd)
+    # In this order: whoever waits for the container, and finds its process gone, finds the code.
+    container.store.record_exit(container.id, code)
+    os.waitpid(pid, 0)
+    return code

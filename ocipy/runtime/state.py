@@ -67,7 +67,9 @@ class Container:
         return CREATED if os.path.exists(f"{self.store.directory(self.id)}/{START}") else RUNNING
 
     def state(self, status: str | None = None) -> dict[str, Any]:
-        """Gives the state document with the fields that runc adds; status None: as it is now."""
+        """Gives the state document with the fields that runc adds, and exitCode of a container that has stopped, when
+        it is known; status None: as it is now.
+        """
         status = status or self.status()
         document: dict[str, Any] = {
             "ociVersion": self.record["ociVersion"],
@@ -81,6 +83,9 @@ class Container:
         if self.record["annotations"]:
             document["annotations"] = self.record["annotations"]
         document["owner"] = ""
+        code = self.store.exit_code(self.id) if status == STOPPED else None
+        if code is not None:
+            document["exitCode"] = code
         return document
 
     def hook_state(self, status: str, *, with_pid: bool = True) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The state directory: ROOT/ID/ with state.json, a copy of config.json, and the socket `start` until it is used."""
+"""The state directory: ROOT/ID/ with state.json, a copy of config.json, and the socket `start` until it is used.
+
+Of a `run` in the foreground also the file `exit`: empty until the container ends, then its exit code.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ _RECORD = (
 STATE = "state.json"
 CONFIG = "config.json"
 START = "start"
+EXIT = "exit"
 
 
 def check_id(id: str) -> None:
@@ -49,6 +53,12 @@ def _check_record(record: object, id: str) -> None:
     for pid, start in ((record["init_process_pid"], record["init_process_start"]), record.get("creator", (0, 0))):
         if not 0 <= pid <= _PID_MAX_LIMIT or type(start) is not int:
             raise OcipyError(f"{pid} is no pid")
+
+
+def read_exit(descriptor: int | None) -> int | None:
+    """Gives the exit code in an open file of Store.open_exit, None when there is none (yet)."""
+    text = b"" if descriptor is None else os.read(descriptor, 16)
+    return int(text) if text.isdigit() else None
 
 
 class Store:
@@ -93,6 +103,32 @@ class Store:
         finally:
             os.close(descriptor)
         os.rename(temporary, path)
+
+    def record_exit(self, id: str, code: int) -> None:
+        """Writes the exit code into the file that is there, for those who have it open already."""
+        try:
+            descriptor = os.open(f"{self.directory(id)}/{EXIT}", os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            # Deleted by force meanwhile.
+            return
+        os.write(descriptor, str(code).encode())
+        os.close(descriptor)
+
+    def open_exit(self, id: str) -> int | None:
+        """Gives a descriptor of the file that has the exit code, or will have it; None when there is none."""
+        try:
+            return os.open(f"{self.directory(id)}/{EXIT}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+
+    def exit_code(self, id: str) -> int | None:
+        """Gives the exit code of a container that has ended, when it was recorded."""
+        descriptor = self.open_exit(id)
+        try:
+            return read_exit(descriptor)
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
 
     def load(self, id: str) -> dict[str, Any]:
         """Gives the record of a container. Raises OcipyError when there is none or it cannot be read."""

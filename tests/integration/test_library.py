@@ -72,3 +72,11 @@ def test_library_makes_containers_in_a_program_with_threads(bundle, ocipy):
     finally:
         stop.set()
         thread.join()
+
+
+def test_library_waits_for_the_exit_code(bundle, ocipy):
+    bundle.args("sleep", "100").write()
+    container = library.Runtime(ocipy.root).create(ocipy.new_id(), bundle=str(bundle.path))
+    container.start()
+    container.kill("KILL")
+    assert container.wait() == 137
