@@ -20,6 +20,8 @@ VERBS = (
     "list", "spec", "features", "plan", "validate", "bundle", "doctor",
 )  # fmt: skip
 _UNKNOWN_VERB = 3  # what runc ends with
+# podman takes an exit code of 0, also of --help, for support.
+_UNSUPPORTED = ("checkpoint", "restore")
 OPTIONS = (
     Option("root", value="DIR", help="directory of the containers' state (default /run/ocipy)"),
     Option("log", value="FILE", default="", help="file to append errors and warnings to"),
@@ -103,6 +105,8 @@ def _dispatch(words: list[str], log: Log) -> int:
     settings.log = log
     if arguments["help"] or not name:
         return write(_help())
+    if name in _UNSUPPORTED:
+        raise OcipyError(f"{name} is not supported: ocipy cannot save the processes of a container")
     if name not in VERBS:
         raise UsageError(f"no such command: {name}", hint=f"one of {', '.join(VERBS)}", status=_UNKNOWN_VERB)
     module = __import__(f"ocipy.cli.{name}", fromlist=["VERB"])

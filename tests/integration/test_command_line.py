@@ -67,6 +67,19 @@ def test_unknown_verb_is_exit_code_3(ocipy):
     assert ocipy("frobnicate").refused("frobnicate").code == 3
 
 
+@pytest.mark.parametrize("words", [
+    ["checkpoint", "--help"], ["restore", "--help"], ["checkpoint", "one"], ["checkpoint", "--image-path", "/x", "one"],
+    ["restore", "--lsm-mount-context"], ["restore", "-b", ".", "-no-subreaper", "one"],
+])  # fmt: skip
+@requires.ocipy_itself
+def test_checkpoint_and_restore_are_known_and_not_supported(ocipy, words):
+    """podman asks for `checkpoint --help`, and looks for the words "needs an argument" after --lsm-mount-context."""
+    result = ocipy(*words).refused(f"{words[0]} is not supported")
+    assert (result.code, result.out) == (1, "")
+    assert len(result.err.splitlines()) == 1
+    assert "argument" not in result.err
+
+
 @pytest.mark.parametrize("form", [["-bundle", "B"], ["--bundle", "B"], ["--bundle=B"], ["-bundle=B"], ["-b", "B"]])
 def test_flags_take_one_dash_or_two_and_a_value_either_way(ocipy, bundle, form):
     bundle.args("echo", "hi").write()
