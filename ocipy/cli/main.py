@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .options import Arguments
 
 VERBS = (
-    "create", "start", "run", "exec", "state", "wait", "kill", "delete", "pause", "resume", "update", "ps", "events",
-    "list", "spec", "features", "plan", "validate", "bundle", "doctor",
+    "create", "start", "run", "exec", "state", "wait", "kill", "delete", "pause", "resume", "update", "mounts", "ps",
+    "events", "list", "spec", "features", "plan", "validate", "bundle", "doctor",
 )  # fmt: skip
 _UNKNOWN_VERB = 3  # what runc ends with
 # podman takes an exit code of 0, also of --help, for support.

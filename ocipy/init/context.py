@@ -35,6 +35,7 @@ class Init:
     preserved: number of descriptors after stderr that the program gets.
     root: O_PATH descriptor of the mount that becomes the container's root, -1 until it is prepared.
     readonly_later: descriptors of mounts that become read-only once their content is made, by property.
+    mounted: descriptors of what has been mounted so far, None when nobody would take it back.
     kernel_mounts: descriptors of the topmost mounts on /proc and /sys, by destination.
     null: O_PATH descriptor of the host's null device, verified, -1 until the root is prepared.
     file_mask, directory_mask: the first mask of its kind, from which further ones are cloned, or -1.
@@ -51,6 +52,7 @@ class Init:
         self.preserved = preserved
         self.root = -1
         self.readonly_later: dict[str, int] = {}
+        self.mounted: list[int] | None = None
         self.kernel_mounts: dict[str, int] = {}
         self.null = -1
         self.file_mask = -1

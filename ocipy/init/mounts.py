@@ -93,7 +93,8 @@ def bind_mount(
     init: Init, property: str, source: str, destination: str, recursive: bool, set: int, clear: int,
     recursive_set: int, recursive_clear: int, propagation: tuple[int, ...], on_proc: bool, options: tuple[str, ...],
 ) -> None:  # fmt: skip
-    tree = clone_tree(AT_FDCWD, source, recursive=recursive)
+    # A process that enters a container brings the source along.
+    tree = init.take(property)[0] if property in init.descriptors else clone_tree(AT_FDCWD, source, recursive=recursive)
     try:
         if destination == "/proc" and file_system_magic(tree) != PROC_SUPER_MAGIC:
             raise OcipyError('"/proc" cannot be mounted because it is not of type proc')
@@ -271,7 +272,11 @@ def _attach(tree: int, place: int, path: str) -> None:
 
 
 def _remember(init: Init, destination: str, tree: int) -> None:
-    """Keeps the mounts of which parts are masked later: their directory may be renamed meanwhile by a neighbour."""
+    """Keeps the mounts of which parts are masked later: their directory may be renamed meanwhile by a neighbour; and
+    all that may have to be taken back.
+    """
+    if init.mounted is not None:
+        init.mounted.append(os.dup(tree))
     if destination in ("/proc", "/sys"):
         init.kernel_mounts[destination] = os.dup(tree)
 

@@ -44,6 +44,7 @@ _NUMBERS = {
     "prlimit64": (302, 261),
     "rt_sigaction": (13, 134),
     "statfs": (137, 43),
+    "statx": (332, 291),
 }
 _SAME = {
     "open_tree": 428,

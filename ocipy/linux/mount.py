@@ -59,6 +59,8 @@ MS_STRICTATIME = 1 << 24
 MS_LAZYTIME = 1 << 25
 MNT_DETACH = 0x2
 
+_STATX_ATTR_MOUNT_ROOT = 0x2000
+
 DEVPTS_SUPER_MAGIC = 0x1CD1
 MQUEUE_MAGIC = 0x19800202
 PROC_SUPER_MAGIC = 0x9FA0
@@ -173,3 +175,11 @@ def file_system_magic(descriptor: int) -> int:
     syscall("fstatfs", descriptor, _statfs)
     magic: int = unpack_from("l", _statfs.raw)[0]
     return magic
+
+
+def is_mount_root(descriptor: int) -> bool:
+    """Tells whether a descriptor refers to the root of a mount, statx(2)."""
+    status = buffer(256)
+    syscall("statx", descriptor, b"", AT_EMPTY_PATH, 0, status)
+    attributes: int = unpack_from("Q", status.raw, 8)[0]
+    return bool(attributes & _STATX_ATTR_MOUNT_ROOT)

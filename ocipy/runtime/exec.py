@@ -63,7 +63,7 @@ def execute(store: Store, id: str, options: ExecOptions, log: Log) -> int:
     container = Container.load(store, id)
     target = _open(container, options.ignore_paused)
     preserve(options.preserve_fds)
-    spec = load(_read(f"{store.directory(id)}/{CONFIG}"))
+    spec = load(read(f"{store.directory(id)}/{CONFIG}"))
     wanted = _process(spec, options)
     _check_terminal(wanted, options)
     plan = _plan(container, spec, wanted, options)
@@ -89,7 +89,8 @@ def _stopped() -> OcipyError:
     return OcipyError("cannot exec in a stopped container")
 
 
-def _read(path: str) -> bytes:
+def read(path: str) -> bytes:
+    """Gives the content of a file. Raises OcipyError."""
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -100,7 +101,7 @@ def _read(path: str) -> bytes:
 def _process(spec: Spec, options: ExecOptions) -> Process:
     if options.process:
         try:
-            return completed_process(load_process(_read(options.process)), spec.process)
+            return completed_process(load_process(read(options.process)), spec.process)
         except OcipyError as error:
             raise OcipyError(f"{options.process}: {error}") from None
     if spec.process is None:
@@ -219,8 +220,8 @@ def enter_container(joining: Joining, property: str, own_memory: bool) -> None:
     """Makes the process, which has the container's part of the plan from its birth."""
     init, into = process_operations.new_process(joining)
     init.home = joining.home
-    flags = _NAMESPACES | (process.CLONE_NEWUSER if _is_other(joining.init_pid, "user") else 0)
-    late = process.CLONE_NEWCGROUP if _is_other(joining.init_pid, "cgroup") else 0
+    flags = _NAMESPACES | (process.CLONE_NEWUSER if is_other(joining.init_pid, "user") else 0)
+    late = process.CLONE_NEWCGROUP if is_other(joining.init_pid, "cgroup") else 0
     joining.verify_target()
     assert joining.channel
     entry = Entry(joining.target, flags, late, into, own_memory)
@@ -229,7 +230,7 @@ def enter_container(joining: Joining, property: str, own_memory: bool) -> None:
         os.close(into)
 
 
-def _is_other(pid: int, kind: str) -> bool:
+def is_other(pid: int, kind: str) -> bool:
     """Tells whether a process is in another namespace than this one; a user namespace cannot be joined again."""
     try:
         there, here = (os.stat(f"/proc/{one}/ns/{kind}") for one in (pid, "self"))

@@ -252,9 +252,15 @@ def load_process(data: bytes) -> Process:
     return block
 
 
-def _converted(convert: Converter, data: bytes) -> Any:
+def load_mounts(data: bytes) -> tuple[Mount, ...]:
+    """Gives the mounts of a file that holds their array alone, as `mounts add` takes. Raises as load does."""
+    mounts: tuple[Mount, ...] = _converted(array(_mount), data, "mounts")
+    return mounts
+
+
+def _converted(convert: Converter, data: bytes, path: str = "") -> Any:
     problems: Problems = []
-    value = convert(decode(data), "", problems)
+    value = convert(decode(data), path, problems)
     if problems:
         raise ConfigError(problems)
     return value

@@ -81,7 +81,7 @@ def test_sec_crun_1_24_systemd_manager_is_never_ignored(ocipy, bundle):
 def test_sec_2026_94603_restore_does_not_exist(ocipy, bundle, verb):
     box = ocipy.create(bundle, "true")
     result = ocipy(verb, box.id)
-    assert result.code == 3 and "no such command" in result.err
+    assert result.code == 1 and "not supported" in result.err
     assert box.status() == "created"
 
 
