@@ -22,6 +22,8 @@ from .users import compile_users
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..spec.model import Spec
     from .facts import HostFacts
     from .operation import Operation
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 class Request(Record):
     """What the command line asks. Paths absolute or ""; directory: where the state is kept.
 
-    listen_env: variables that announce passed sockets (sd_listen_fds(3)).
+    listen_env: variables that announce passed sockets (sd_listen_fds(3)). notify: whether a service manager waits for
+    the program to be ready (sd_notify(3)).
     """
 
     id: str
@@ -42,6 +45,7 @@ class Request(Record):
     console_socket: str = ""
     pidfd_socket: str = ""
     listen_env: tuple[str, ...] = ()
+    notify: bool = False
 
 
 def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
@@ -49,6 +53,11 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
 
     Raises ConfigError with every property that this host or ocipy cannot honour; nothing has been touched then.
     """
+    notify: Sequence[Operation] = ()
+    if request.notify:
+        from .notify import compile_notify
+
+        spec, notify = compile_notify(spec, request.directory)
     problems = unsupported(spec)
     warnings = twin_devices(spec)
     if spec.root is None:
@@ -76,6 +85,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     operations = [
         *opened,
         RecordCreating(property="", directory=request.directory),
+        *notify,
         *compile_filters(spec),
         *cgroup,
         ListenForStart(property=""),

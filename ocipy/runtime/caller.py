@@ -27,6 +27,11 @@ def passed_sockets(extra: int) -> tuple[int, tuple[str, ...]]:
     return sockets + extra, tuple(env)
 
 
+def notify_address() -> str:
+    """Gives the address at which a service manager waits to hear that the program is ready, or "" (sd_notify(3))."""
+    return os.environment().get("NOTIFY_SOCKET", "")
+
+
 def preserve(count: int) -> None:
     """Lets the program have the first `count` descriptors after stderr. Raises OcipyError when one is not open."""
     for number in range(3, 3 + count):

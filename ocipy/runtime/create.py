@@ -13,7 +13,7 @@ from ..plan.facts import HostFacts
 from ..plan.labels import labels
 from ..record import Record
 from ..spec.load import load
-from .caller import absolute, grantable, passed_sockets
+from .caller import absolute, grantable, notify_address, passed_sockets
 from .creation import Creation
 from .state import OCI_VERSION, Container
 from .store import Store, in_use
@@ -48,7 +48,7 @@ def create(store: Store, id: str, options: CreateOptions, log: Log, *, foregroun
         raise in_use(id)
     preserved, listen_env = passed_sockets(options.preserve_fds)
     data, spec = read_config(options.bundle)
-    plan = plan_create(store, id, options, spec, listen_env)
+    plan = plan_create(store, id, options, spec, listen_env, notify=bool(notify_address()))
     _check_terminal(spec, options, foreground)
     for warning in plan.warnings:
         log.warning(warning)
@@ -83,8 +83,9 @@ def _check_root(path: str) -> None:
 
 
 def plan_create(
-    store: Store, id: str, options: CreateOptions, spec: Spec, listen_env: tuple[str, ...] = ()
-) -> Plan:
+    store: Store, id: str, options: CreateOptions, spec: Spec, listen_env: tuple[str, ...] = (), *,
+    notify: bool = False,
+) -> Plan:  # fmt: skip
     """Gives the plan of `create` on this host, and touches nothing. Raises ConfigError."""
     request = Request(
         id=id,
@@ -93,6 +94,7 @@ def plan_create(
         no_pivot=options.no_pivot,
         no_new_keyring=options.no_new_keyring,
         listen_env=listen_env,
+        notify=notify,
         pid_file=absolute(options.pid_file),
         console_socket=absolute(options.console_socket),
         pidfd_socket=absolute(options.pidfd_socket),

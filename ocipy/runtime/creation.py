@@ -31,6 +31,8 @@ class Creation(Walk):
         self.attended = attended
         self.namespaces: list[tuple[int, int]] = []
         self.listener: _socket.socket | None = None
+        # The mount of the directory with the container's own NOTIFY_SOCKET, which init cannot reach by its path.
+        self.notify = -1
         self.cgroups_made: list[str] = []
         self.recorded = False
         self.unsaved = False

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .notify import Notification
+
 _CHUNK = 1 << 16
 _TIOCGWINSZ = 0x5413
 _TIOCSWINSZ = 0x5414
@@ -37,8 +39,8 @@ class Foreground:
                 _signal.signal(number, _nothing)
         self.terminal = _Terminal(console) if console >= 0 else None
 
-    def attend(self, pidfd: int) -> None:
-        """Serves until the process of `pidfd` ends."""
+    def attend(self, pidfd: int, notification: Notification | None = None) -> None:
+        """Serves until the process of `pidfd` ends. notification: what the program tells a service manager."""
         terminal = self.terminal
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
@@ -46,6 +48,8 @@ class Foreground:
         if terminal:
             poll.register(terminal.console, select.POLLIN)
             poll.register(0, select.POLLIN)
+        if notification:
+            poll.register(notification, select.POLLIN)
         while True:
             events = dict(poll.poll())
             if self.wake in events:
@@ -53,6 +57,8 @@ class Foreground:
                     _pass_on(number, pidfd, terminal)
             if terminal:
                 terminal.serve(poll, events)
+            if notification and notification.fileno() in events:
+                notification.serve()
             if pidfd in events:
                 break
         if terminal:

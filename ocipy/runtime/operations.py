@@ -46,6 +46,13 @@ def record_creating(creation: Creation, property: str, directory: str) -> None:
     container.store.write(container.id, CONFIG, creation.config)
 
 
+def make_notify_directory(creation: Creation, property: str, directory: str) -> None:
+    from ..linux.mount import AT_FDCWD, clone_tree
+
+    os.mkdir(directory, 0o755)
+    creation.notify = clone_tree(AT_FDCWD, directory)
+
+
 def create_cgroup(creation: Creation, property: str, directories: tuple[tuple[str, str], ...]) -> None:
     made = creation.cgroups_made = cgroup_create.create_cgroup(property, directories)
     creation.container.record["cgroups_found"] = [directory for _, directory in directories if directory not in made]
@@ -88,6 +95,8 @@ def create_init(
     init.hook_state = jsontext.encode(creation.container.hook_state(CREATED, with_pid=False))
     if creation.listener:
         init.descriptors["start"] = [creation.listener.detach()]
+    if creation.notify >= 0:
+        init.descriptors["NOTIFY_SOCKET"] = [creation.notify]
     born = Birth(flags, creation.namespaces, offsets, into, own_memory)
     assert creation.channel
     creation.pid, creation.pidfd = make_init(born, init, creation.container_turns, creation.channel)
@@ -127,6 +136,7 @@ HANDLERS: dict[str, Callable[..., None]] = {
     **process_operations.HANDLERS,
     "OpenNamespace": open_namespace,
     "RecordCreating": record_creating,
+    "MakeNotifyDirectory": make_notify_directory,
     "CreateCgroup": create_cgroup,
     "EnableControllers": _limit(cgroup_create.enable_controllers),
     **{kind: _limit(function) for kind, function in write.HANDLERS.items()},

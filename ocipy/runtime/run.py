@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..linux import os
 from .create import CreateOptions, create
 from .delete import destroy
-from .start import begin
+from .start import begin, notification_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ def run(
 
 
 def _start(creation: Creation, log: Log) -> int:
+    notification = notification_of(creation.container, creation.pid)
     begin(creation.container, log)
+    if notification:
+        notification.await_ready(creation.container, log)
     return 0
 
 
@@ -43,10 +46,12 @@ def _attend(creation: Creation, log: Log) -> int:
     """Starts the program, waits for it in the foreground and gives its exit code."""
     from .foreground import Foreground
 
+    # In the foreground the service is this process.
+    notification = notification_of(creation.container, os.getpid())
     foreground = Foreground(creation.console)
     try:
         begin(creation.container, log)
-        foreground.attend(creation.pidfd)
+        foreground.attend(creation.pidfd, notification)
     finally:
         foreground.close()
     return record_end(creation.container, creation.pid, creation.pidfd)

@@ -27,6 +27,24 @@ def listen(directory: str, name: str) -> _socket.socket:
         os.close(descriptor)
 
 
+def receive_datagrams(directory: str, name: str) -> _socket.socket:
+    """Gives a socket at `name` in the directory, to which everybody may send datagrams. Raises OSError."""
+    descriptor, path = _near(directory, name)
+    mask = os.umask(0)
+    try:
+        try:
+            # Of a start that was killed.
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        receiver = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+        receiver.bind(path)
+        return receiver
+    finally:
+        os.umask(mask)
+        os.close(descriptor)
+
+
 def connect(path: str) -> _socket.socket:
     """Gives a socket connected to the one at `path`. Raises OSError."""
     directory, _slash, name = path.rpartition("/")

@@ -13,6 +13,7 @@ from .store import START
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .log import Log
+    from .notify import Notification
 
 
 class HookFailed(OcipyError):
@@ -22,9 +23,12 @@ class HookFailed(OcipyError):
 def start(container: Container, log: Log) -> None:
     """Lets the program of a created container begin, and runs the hooks before and after.
 
+    With NOTIFY_SOCKET set, as at create, it returns when the program has said that it is ready.
+
     Raises OcipyError when the container is not `created`, which changes nothing; when the program cannot be executed,
     which stops the container; and when a hook fails, which destroys it (runtime.md, Lifecycle, steps 7 and 9).
     """
+    notification = notification_of(container, container.record["init_process_pid"])
     try:
         begin(container, log)
     except HookFailed:
@@ -32,6 +36,21 @@ def start(container: Container, log: Log) -> None:
 
         delete(container.store, container.id, log, force=True)
         raise
+    if notification:
+        notification.await_ready(container, log)
+
+
+def notification_of(container: Container, main_pid: int) -> Notification | None:
+    """Gives the relay for the program's word that it is ready, None when nobody wants to hear it. Raises OcipyError.
+
+    main_pid: of the process that is the service.
+    """
+    address = os.environment().get("NOTIFY_SOCKET")
+    if not address:
+        return None
+    from .notify import open_notification
+
+    return open_notification(container, address, main_pid)
 
 
 def begin(container: Container, log: Log) -> None:

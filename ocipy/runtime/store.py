@@ -185,11 +185,15 @@ class Store:
         directory = self.directory(id)
         try:
             # The record goes last: as long as there is anything, it tells what.
-            for entry in sorted(os.scandir(directory), key=lambda entry: entry.name == STATE):
-                if entry.is_dir(follow_symlinks=False):
-                    os.rmdir(entry.path)
-                else:
-                    os.unlink(entry.path)
-            os.rmdir(directory)
+            _remove_tree(directory)
         except FileNotFoundError:
             pass
+
+
+def _remove_tree(directory: str) -> None:
+    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name == STATE):
+        if entry.is_dir(follow_symlinks=False):
+            _remove_tree(entry.path)
+        else:
+            os.unlink(entry.path)
+    os.rmdir(directory)

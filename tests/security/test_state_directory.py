@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 
 import pytest
 from support import host
 from support.hostile import check_refusal
+from support.runtime import ENVIRONMENT
 
 BAD_IDS = ["", ".", "..", "a/b", "../x", "/etc", "x/..", "a b", "a\nb", "é", "１", "a%b", "x" * 256, "a\t", "~", "*"]
 VERBS = (("create", "-b"), ("run", "-b"), ("start",), ("state",), ("kill",), ("delete",), ("delete", "--force"))
@@ -155,3 +157,16 @@ def test_sec_state_planted_files_in_the_way_of_the_record(ocipy, bundle, canary)
     box.wait()
     box.delete().ok()
     assert before >= {"state.json"} and not (ocipy.root / box.id).exists()
+
+
+def test_what_a_container_plants_beside_its_notify_socket_hinders_no_delete(ocipy, bundle, canary, scratch):
+    """With CAP_SYS_ADMIN it can make the mount of that directory of the host writable."""
+    bundle.capabilities("CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(scratch / "manager"))
+        env = {**ENVIRONMENT, "NOTIFY_SOCKET": str(scratch / "manager")}
+        planted = f"mkdir -p /run/notify/a/b && ln -s {canary.path} /run/notify/link && rm /run/notify/notify.sock"
+        script = f"mount -o remount,rw,bind /run/notify && {planted} && ln -s {canary.file} /run/notify/notify.sock"
+        result = ocipy.run(bundle, "sh", "-c", script, env=env)
+    assert result.code == 0, result
+    assert host.statesnap(ocipy.root) == []
