@@ -31,7 +31,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     if arguments["quiet"]:
         return write("".join(f"{state['id']}\n" for state in states))
     if arguments["format"] == "json":
-        return write(encode(states or None))
+        return write(f"{encode(states or None)}\n")
     return write(_table(states))
 
 

@@ -122,7 +122,9 @@ def _run_verb(module: Any, name: str, settings: Settings, words: list[str]) -> i
     count = len(arguments.operands)
     if count < verb.least or (verb.most is not None and count > verb.most):
         write(usage(f"ocipy {name}", verb))
-        needed = str(verb.least) if verb.least == verb.most else f"{verb.least} or more"
+        needed = str(verb.least)
+        if verb.most != verb.least:
+            needed += " or more" if verb.most is None else f" to {verb.most}"
         raise UsageError(f"{name} takes {needed} argument(s), {count} given")
     code: int = module.execute(settings, arguments)
     return code

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 def passed_sockets(extra: int) -> tuple[int, tuple[str, ...]]:
     """Gives how many descriptors after stderr the program gets, and the variables that announce sockets among them.
 
-    As with runc, passed sockets (LISTEN_FDS) come first; LISTEN_PID is 1 inside.
+    As with runc, passed sockets (LISTEN_FDS) come first; LISTEN_PID is 1 inside. Those that are not for this very
+    process, by LISTEN_PID, are nobody's: the variables are inherited by whatever a service starts (sd_listen_fds(3)).
     """
     environment = os.environment()
-    text = environment.get("LISTEN_FDS", "")
+    text = environment.get("LISTEN_FDS", "") if environment.get("LISTEN_PID") == str(os.getpid()) else ""
     sockets = int(text) if text.isascii() and text.isdigit() else 0
     preserve(sockets + extra)
     names = environment.get("LISTEN_FDNAMES", "")

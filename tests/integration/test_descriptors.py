@@ -41,18 +41,53 @@ def test_descriptor_to_preserve_that_is_not_open_is_an_error(ocipy, bundle):
     assert ocipy.run(bundle, "true", options=("--preserve-fds", "40")).refused("not open").code == 1
 
 
-def test_listen_fds_are_passed_with_their_variables(ocipy, bundle, extra):
-    env = {"PATH": os.environ["PATH"], "LISTEN_FDS": "2", "LISTEN_PID": "99", "LISTEN_FDNAMES": "a:b"}
-    script = f"echo $LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES; {READ}"
-    result = ocipy.run(bundle, "sh", "-c", script, env=env, prefix=extra).ok()
-    assert result.out.splitlines()[0].split()[:2] == ["2", "1"]
-    assert result.out.splitlines()[1:] == ["three", "four"]
+LISTENING = f"echo $LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES; {READ}"
 
 
-def test_listen_fds_come_before_preserved_ones(ocipy, bundle, extra):
-    env = {"PATH": os.environ["PATH"], "LISTEN_FDS": "1"}
-    box = ocipy.start(bundle, "sleep", "100", env=env, prefix=extra, options=("--preserve-fds", "1"))
+@pytest.fixture
+def activated(extra):
+    """A prefix that, further, says that some of these descriptors are for the command, as a service manager does."""
+
+    def activate(count, pid="$$", names=""):
+        words = f"export LISTEN_FDS={count} LISTEN_PID={pid} LISTEN_FDNAMES={names}; exec"
+        return [*extra[:2], extra[2].replace("exec", words, 1), extra[3]]
+
+    return activate
+
+
+def test_listen_fds_are_passed_with_their_variables(ocipy, bundle, activated):
+    result = ocipy.run(bundle, "sh", "-c", LISTENING, prefix=activated(2)).ok()
+    assert result.out.splitlines() == ["2 1", "three", "four"]
+
+
+@requires.ocipy_itself
+def test_names_of_listen_fds_are_passed(ocipy, bundle, activated):
+    result = ocipy.run(bundle, "sh", "-c", LISTENING, prefix=activated(2, names="a:b")).ok()
+    assert result.out.splitlines()[0] == "2 1 a:b"
+
+
+def test_listen_fds_come_before_preserved_ones(ocipy, bundle, activated):
+    box = ocipy.start(bundle, "sleep", "100", prefix=activated(1), options=("--preserve-fds", "1"))
     assert sorted(host.fdsnap(box.pid)) == [0, 1, 2, 3, 4]
+    result = ocipy.run(bundle, "sh", "-c", LISTENING, prefix=activated(1), options=("--preserve-fds", "1")).ok()
+    assert result.out.splitlines() == ["1 1", "three", "four"]
+
+
+@pytest.mark.parametrize("pid", ["1", "$PPID", "", "x"])
+def test_listen_fds_for_another_process_are_ignored(ocipy, bundle, activated, pid):
+    """A service's children inherit the variables, but seldom the descriptors."""
+    assert ocipy.run(bundle, "sh", "-c", LISTENING, prefix=activated(9, pid)).ok().out == "\n"
+
+
+def test_exec_passes_no_listen_fds(ocipy, bundle, activated):
+    box = ocipy.start(bundle, "sleep", "100")
+    assert ocipy("exec", box.id, "sh", "-c", LISTENING, prefix=activated(1)).ok().out == "\n"
+
+
+def test_listen_fds_are_the_preserved_ones_of_exec(ocipy, bundle, activated):
+    box = ocipy.start(bundle, "sleep", "100")
+    words = ("exec", "--preserve-fds", "1", box.id, "sh", "-c", LISTENING)
+    assert ocipy(*words, prefix=activated(1)).ok().out == "\nthree\n"
 
 
 def test_init_that_waits_holds_no_directory_of_the_host(ocipy, bundle):

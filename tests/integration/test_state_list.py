@@ -128,7 +128,7 @@ def test_list_as_table_has_a_line_for_each_container(ocipy, bundle, make_bundle)
 def test_list_as_json_is_one_line_with_the_states(ocipy, bundle):
     box = ocipy.create(bundle, "true")
     text = ocipy("list", "--format", "json").ok().out
-    assert "\n" not in text.strip("\n")
+    assert text.count("\n") == 1 and text.endswith("\n")
     (entry,) = json.loads(text)
     assert entry == {**box.state(), "owner": "root"}
 
