@@ -93,3 +93,8 @@ if TYPE_CHECKING:
 
 else:
     Record = Kind("Record", (), {})
+
+
+def changed(record: Any, **values: Any) -> Any:
+    """Gives a value like `record`, of its kind, but for the fields given."""
+    return record.KIND(**{**dict(record.items()), **values})

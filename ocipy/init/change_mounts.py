@@ -60,8 +60,9 @@ def _prepare(init: Init, entry: Sequence[Operation], operations: Sequence[Operat
         # container can clear it later (mount_namespaces(7)).
         process.unshare(process.CLONE_NEWNS)
     for operation in operations:
-        if type(operation).__name__ == "BindMount":
-            _kind, property, source, _destination, recursive, *_rest = operation.wire()
+        kind, property, *fields = operation.wire()
+        if kind == "BindMount":
+            source, _destination, recursive, *_rest = fields
             init.descriptors[property] = [clone_tree(AT_FDCWD, source, recursive=recursive)]
 
 

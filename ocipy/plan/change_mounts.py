@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConfigError
+from ..record import changed
 from ..spec.unsupported import unsupported
 from .facts import CgroupFacts, HostFacts
 from .mount_options import parse_options
@@ -32,11 +33,11 @@ def compile_add(spec: Spec, mounts: tuple[Mount, ...], bundle: str) -> tuple[Ope
 
     bundle: absolute path. Raises ConfigError with every mount that is refused.
     """
-    changed = type(spec)(**{**dict(spec.items()), "mounts": mounts})
-    problems = [*_not_addable(mounts), *unsupported(changed)]
+    spec = changed(spec, mounts=mounts)
+    problems = [*_not_addable(mounts), *unsupported(spec)]
     operations: list[Operation] = []
     try:
-        made, finish = compile_mounts(changed, HostFacts(cgroup=CgroupFacts(), capabilities=0), (), bundle)
+        made, finish = compile_mounts(spec, HostFacts(cgroup=CgroupFacts(), capabilities=0), (), bundle)
         operations = made + finish
     except ConfigError as error:
         problems += [problem for problem in error.problems if problem not in problems]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConfigError
-from ..record import Record
+from ..record import Record, changed
 from ..spec.fields import absolute_path, env_entry
 from ..spec.model import Capabilities, Process, Spec, User
 from ..spec.process import ID
@@ -18,7 +18,6 @@ from .users import compile_users
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from .facts import HostFacts
 
@@ -107,9 +106,9 @@ def changed_process(process: Process, changes: Changes) -> Process:
     if problems:
         raise ConfigError(problems)
     user = process.user
-    changed: Process = _copy(
+    result: Process = changed(
         process, args=changes.args, cwd=cwd, env=process.env + changes.env, terminal=changes.terminal,
-        user=_copy(
+        user=changed(
             user, uid=user.uid if changes.uid is None else changes.uid,
             gid=user.gid if changes.gid is None else changes.gid,
             additionalGids=user.additionalGids + changes.additionalGids,
@@ -119,7 +118,7 @@ def changed_process(process: Process, changes: Changes) -> Process:
         apparmorProfile=changes.apparmorProfile or process.apparmorProfile,
         selinuxLabel=changes.selinuxLabel or process.selinuxLabel,
     )  # fmt: skip
-    return changed
+    return result
 
 
 def completed_process(process: Process, own: Process | None) -> Process:
@@ -128,7 +127,7 @@ def completed_process(process: Process, own: Process | None) -> Process:
         return process
     user: User = process.user
     if user.umask is None:
-        user = _copy(user, umask=own.user.umask)
+        user = changed(user, umask=own.user.umask)
     left = {
         name: getattr(own, name)
         for name in (
@@ -137,12 +136,8 @@ def completed_process(process: Process, own: Process | None) -> Process:
         )
         if not getattr(process, name) and getattr(process, name) != 0
     }  # fmt: skip
-    completed: Process = _copy(process, user=user, **left)
+    completed: Process = changed(process, user=user, **left)
     return completed
-
-
-def _copy(record: Any, **values: Any) -> Any:
-    return record.KIND(**{**dict(record.items()), **values})
 
 
 def _with(own: Capabilities | None, more: tuple[str, ...]) -> Capabilities | None:
@@ -164,7 +159,7 @@ def _with(own: Capabilities | None, more: tuple[str, ...]) -> Capabilities | Non
 def compile_exec(spec: Spec, process: Process, facts: HostFacts, request: ExecRequest) -> Plan:
     """Gives the plan of `exec`: spec is that of the container. Raises ConfigError; nothing has been touched then."""
     told = _told(spec.process, facts)
-    spec = _copy(spec, process=process)
+    spec = changed(spec, process=process)
     problems: list[tuple[str, str]] = []
     warnings: list[str] = []
     check_labels(process_labels(process), facts, problems, warnings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..record import changed
 from ..spec.model import Mount
 from .lifecycle import HostOperation
 
@@ -33,6 +34,5 @@ def compile_notify(spec: Spec, directory: str) -> tuple[Spec, list[MakeNotifyDir
     options = ("bind", "nosuid", "noexec", "nodev", "ro")
     mount = Mount(property="NOTIFY_SOCKET", destination=_INSIDE, source=source, options=options)
     env = (*spec.process.env, f"NOTIFY_SOCKET={_INSIDE}/{NOTIFY_SOCKET}")
-    process = type(spec.process)(**{**dict(spec.process.items()), "env": env})
-    changed = type(spec)(**{**dict(spec.items()), "mounts": (*spec.mounts, mount), "process": process})
-    return changed, [MakeNotifyDirectory(property=mount.property, directory=source)]
+    notified = changed(spec, mounts=(*spec.mounts, mount), process=changed(spec.process, env=env))
+    return notified, [MakeNotifyDirectory(property=mount.property, directory=source)]

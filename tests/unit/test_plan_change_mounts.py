@@ -23,7 +23,7 @@ def test_mounts_are_added_in_order_and_read_only_in_the_end():
         {"destination": "/a", "type": "tmpfs", "options": ["ro"]},
         {"destination": "a/b", "source": "beside", "options": ["bind"]},
     )
-    assert [type(operation).__name__ for operation in operations] == ["FilesystemMount", "BindMount", "FinishReadonly"]
+    assert [operation.wire()[0] for operation in operations] == ["FilesystemMount", "BindMount", "FinishReadonly"]
     assert (operations[1].destination, operations[1].source) == ("/a/b", "/bundle/beside")
 
 
