@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -33,8 +34,8 @@ def kept_interpreter():
     before = set(glob("/run/ocipy.*"))
     yield
     for path in set(glob("/run/ocipy.*")) - before:
-        subprocess.run(["umount", "-l", path], check=False)
-        os.rmdir(path)
+        subprocess.run(["umount", "-l", f"{path}/python3"], check=False)
+        shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")

@@ -17,15 +17,10 @@ import sys
 from . import os
 from .mount import (
     AT_FDCWD,
-    FSCONFIG_CMD_CREATE,
-    FSCONFIG_SET_STRING,
     MOUNT_ATTR_NODEV,
     MOUNT_ATTR_NOSUID,
     MOUNT_ATTR_RDONLY,
     clone_tree,
-    fsconfig,
-    fsmount,
-    fsopen,
     mount_setattr,
     move_mount,
 )
@@ -35,7 +30,6 @@ INTERPRETER = "/usr/bin/python3"
 KEPT = f"/run/ocipy.{sys.implementation.cache_tag}"
 PYTHON = "python3"
 _EXECUTABLE = "/proc/self/exe"
-_ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
 
 
 def is_sealed() -> bool:
@@ -59,7 +53,7 @@ def ensure_sealed() -> None:
     if os.geteuid() or is_sealed():
         return
     descriptor = clone_tree(AT_FDCWD, _EXECUTABLE)
-    mount_setattr(descriptor, set=_ATTRIBUTES)
+    mount_setattr(descriptor, set=MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
     if os.path.samefile(_EXECUTABLE, INTERPRETER):
         _keep(descriptor)
     # argv[0] leads the new interpreter to its standard library; the file itself is the sealed one.
@@ -68,50 +62,37 @@ def ensure_sealed() -> None:
 
 def _keep(tree: int) -> None:
     """Leaves the clone for the commands to come. Without it each of them makes its own."""
-    directory = os.open(os.path.dirname(KEPT), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    run = os.open(os.path.dirname(KEPT), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         # One command does this; the others do not wait for it.
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(run, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _link_library()
         # On top of one that has been replaced since, as by an update: another command may be starting from that.
-        if not os.path.isdir(KEPT):
-            os.mkdir(KEPT, 0o700)
-        _attach(_make_home(), KEPT)
-        _attach(tree, f"{KEPT}/{PYTHON}")
+        place = os.open(f"{KEPT}/{PYTHON}", os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        move_mount(tree, place, f"{KEPT}/{PYTHON}")
+        os.close(place)
     except OSError:
         # No /run that can be written, or busy: it only costs time.
         pass
     finally:
-        os.close(directory)
+        os.close(run)
 
 
-def _attach(tree: int, path: str) -> None:
-    place = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    move_mount(tree, place, path)
-    os.close(place)
-
-
-def _make_home() -> int:
-    """Gives a detached read-only mount with a place for the interpreter and links to what it needs to start.
+def _link_library() -> None:
+    """Makes links, beside the kept interpreter, to what it needs to start.
 
     It takes for its library the nearest directory with this landmark, and this one for shared libraries
-    (sys_path_init in the manual of Python); `__main__` turns it to the whole library again.
+    (sys_path_init in the manual of Python); `__main__` turns it to the whole library again. No mount holds them: a
+    command that is starting must find them even when all is being unmounted.
     """
-    context = fsopen("tmpfs")
-    fsconfig(context, FSCONFIG_SET_STRING, "mode", "0755")
-    fsconfig(context, FSCONFIG_CMD_CREATE)
-    mount = fsmount(context)
-    os.close(context)
     below = f"{sys.platlibdir}/python{sys.version_info.major}.{sys.version_info.minor}"
     links = [f"{sys.base_prefix}/{below}/os.py", f"{sys.base_exec_prefix}/{below}/lib-dynload"]
     for name, module in sys.modules.items():
         if name.partition(".")[0] == "encodings" and module.__spec__:
             links += [path for path in (module.__file__, module.__spec__.cached) if path]
-    root = f"/proc/self/fd/{mount}"
     for path in links:
-        place = f"{root}{path.removeprefix(sys.base_prefix)}"
+        place = f"{KEPT}{path.removeprefix(sys.base_prefix)}"
         if not os.path.isdir(os.path.dirname(place)):
-            os.makedirs(os.path.dirname(place))
-        os.symlink(path, place)
-    os.close(os.open(f"{root}/{PYTHON}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    mount_setattr(mount, set=_ATTRIBUTES)
-    return mount
+            os.makedirs(os.path.dirname(place), 0o755)
+        if not os.path.lexists(place):
+            os.symlink(path, place)

@@ -12,7 +12,7 @@ VERBS = [
     "create", "start", "run", "state", "kill", "delete", "pause", "resume", "update", "ps", "events", "list", "spec",
     "features",
 ]  # fmt: skip
-OWN_VERBS = [*VERBS, "wait", "mounts", "plan", "validate", "bundle"]
+OWN_VERBS = [*VERBS, "wait", "mounts", "plan", "validate", "bundle", "doctor"]
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
