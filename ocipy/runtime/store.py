@@ -1,4 +1,5 @@
-"""The state directory: ROOT/ID/ with state.json, a copy of config.json, and the socket `start` until it is used."""
+"""The state directory: ROOT/ID/ with state.json, a copy of config.json, the socket `start` until it is used, and
+no-cgroup when the container has none."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ _RECORD = (
 STATE = "state.json"
 CONFIG = "config.json"
 START = "start"
+NO_CGROUP = "no-cgroup"
 
 
 def check_id(id: str) -> None:
