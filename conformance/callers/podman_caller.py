@@ -41,7 +41,7 @@ class Podman(Caller):
 
     def __init__(self) -> None:
         packages = ["podman", "conmon", "catatonit", "netavark", "aardvark-dns", "iptables", "iproute2"]
-        super().__init__("podman", packages, alone=True)
+        super().__init__("podman", packages, alone=("/run",))
         name = os.path.basename(self.runtime)
         self.state_directory = "/run/" + name
         self.environment["CONTAINERS_CONF"] = self.path("containers.conf")
