@@ -29,16 +29,14 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     from ..runtime.create import create
     from ..runtime.store import Store
 
-    create(Store(settings.root), arguments.operands[0], create_options(arguments), settings.log)
+    create(Store(settings.root), arguments.operands[0], create_options(settings, arguments), settings.log)
     return 0
 
 
 def require_sealed(settings: Settings) -> None:
     """Returns in a process that may make a container, which may be this command line executed anew."""
-    if settings.cgroup_manager != "cgroupfs":
-        raise OcipyError(
-            f"cgroup manager {settings.cgroup_manager} is not supported yet", hint="use --cgroup-manager cgroupfs"
-        )
+    if settings.cgroup_manager == "systemd":
+        raise OcipyError("cgroup manager systemd is not supported yet", hint="use --cgroup-manager cgroupfs")
     try:
         ensure_sealed()
     except OSError as error:
@@ -47,7 +45,7 @@ def require_sealed(settings: Settings) -> None:
         raise not_sealed(error) from None
 
 
-def create_options(arguments: Arguments) -> CreateOptions:
+def create_options(settings: Settings, arguments: Arguments) -> CreateOptions:
     """Gives what `create` and `run` have in common."""
     from ..runtime.create import CreateOptions
 
@@ -59,4 +57,5 @@ def create_options(arguments: Arguments) -> CreateOptions:
         no_pivot=arguments["no-pivot"],
         no_new_keyring=arguments["no-new-keyring"],
         preserve_fds=number(arguments["preserve-fds"], "preserve-fds"),
+        cgroups=settings.cgroup_manager != "disabled",
     )

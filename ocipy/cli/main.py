@@ -29,7 +29,7 @@ OPTIONS = (
     Option("debug", help="print each operation with its time as it runs"),
     Option("rootless", value="BOOL", default="auto", help="true, false or auto (default auto); changes nothing"),
     Option("systemd-cgroup", help="let systemd manage the cgroup (not yet)"),
-    Option("cgroup-manager", value="NAME", default="cgroupfs", help="cgroupfs; systemd and disabled not yet"),
+    Option("cgroup-manager", value="NAME", default="cgroupfs", help="cgroupfs, or disabled: no cgroup at all"),
     Option("help", "h", help="show help"),
     Option("version", "v", help="print the version"),
 )
@@ -44,6 +44,8 @@ class Settings:
             raise UsageError(f"invalid log-format: {arguments['log-format']}: text or json")
         if arguments["rootless"] not in ("true", "false", "auto"):
             raise UsageError(f"invalid rootless: {arguments['rootless']}: true, false or auto")
+        if arguments["cgroup-manager"] not in ("cgroupfs", "systemd", "disabled"):
+            raise UsageError(f"invalid cgroup-manager: {arguments['cgroup-manager']}: cgroupfs, systemd or disabled")
         path = os.path.abspath(arguments["log"]) if arguments["log"] else ""
         self.log = Log(path, arguments["log-format"], arguments["debug"])
         self.debug: bool = arguments["debug"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import ConfigError
 from ..spec.model import Resources
+from .cgroup_limits import RESOURCES
 from .cgroup_operations import CreateCgroup, DelegateCgroup, EnableControllers
 from .mounts import clean
 from .users import uid_on_host
@@ -23,6 +24,8 @@ def compile_cgroup(spec: Spec, facts: CgroupFacts, id: str) -> tuple[list[Operat
     Raises ConfigError for a path that is no cgroup of the container's own and for each limit that this host
     can't set.
     """
+    if facts.disabled:
+        return [], _unlimited(spec)
     directories = cgroup_directories(spec.linux.cgroupsPath, facts, id)
     operations: list[Operation] = []
     if directories:
@@ -35,6 +38,11 @@ def compile_cgroup(spec: Spec, facts: CgroupFacts, id: str) -> tuple[list[Operat
         )
         limits += _delegation(spec, unified)
     return operations + limits, warnings
+
+
+def _unlimited(spec: Spec) -> list[str]:
+    used = [name for name, value in spec.linux.resources.items() if value] if spec.linux.resources else []
+    return [f"{RESOURCES}.{name}: not applied, since cgroups are disabled" for name in used]
 
 
 def _delegation(spec: Spec, directory: str) -> list[Operation]:
@@ -58,8 +66,11 @@ def cgroup_directories(path: str, facts: CgroupFacts, id: str) -> tuple[tuple[st
 
     path: linux.cgroupsPath. Absolute: below each hierarchy's mount point. Relative, or absent and then `id`: below
     the caller's own cgroup; on v2 beside it, because a cgroup that holds processes can't hand controllers down.
+    None where cgroups are disabled.
     Raises ConfigError when the path has a control character, or `..` leaves nothing of it.
     """
+    if facts.disabled:
+        return ()
     if not all(character.isprintable() for character in path):
         raise ConfigError([(_PATH, f"{path!r} has characters that no cgroup name may have")])
     below = _components(path or id)

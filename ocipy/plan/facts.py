@@ -12,6 +12,7 @@ class CgroupFacts(Record):
     0 when there is none. unified: mount point of the v2 hierarchy, or "". hierarchies: v1 only, pairs of controller
     list as in /proc/self/cgroup (`cpu,cpuacct`, `name=systemd`) and mount point. own: pairs of controller list (""
     for v2) and the caller's cgroup path in it. available: v2 only, the controllers of the root.
+    disabled: there are cgroups, but the container gets none of its own.
     """
 
     version: int = 0
@@ -19,6 +20,7 @@ class CgroupFacts(Record):
     hierarchies: tuple[tuple[str, str], ...] = ()
     own: tuple[tuple[str, str], ...] = ()
     available: tuple[str, ...] = ()
+    disabled: bool = False
 
 
 class HostFacts(Record):

@@ -258,6 +258,12 @@ class _Mounts:
 
     def _cgroup(self, mount: Mount, destination: str, options: MountOptions) -> None:
         """`cgroup` means: the container's view of its own cgroups, whichever version the host has."""
+        if not self.own:
+            # It sees everyone's or its creator's, so it may not write (CVE-2023-25809).
+            options.set |= MOUNT_ATTR_RDONLY
+            options.recursiveSet |= MOUNT_ATTR_RDONLY
+            options.clear &= ~MOUNT_ATTR_RDONLY
+            options.recursiveClear &= ~MOUNT_ATTR_RDONLY
         if self.facts.version == 2:
             if self.namespaced:
                 self._filesystem(mount, destination, options, "cgroup2", "cgroup")
@@ -282,19 +288,16 @@ class _Mounts:
             self.problems.append((f"{mount.property}.type", text))
 
     def _cgroup_bind(self, mount: Mount, destination: str, options: MountOptions) -> None:
-        own = self.own.get("")
-        # Without a directory of its own the container sees everyone's, so it may not write (CVE-2023-25809).
-        readonly = 0 if own else MOUNT_ATTR_RDONLY
         self.operations.append(
             BindMount(
                 property=mount.property,
-                source=own or self.facts.unified,
+                source=self.own.get("") or self.facts.unified,
                 destination=destination,
                 recursive=True,
-                set=options.set | readonly,
-                clear=options.clear & ~readonly,
-                recursiveSet=options.recursiveSet | readonly,
-                recursiveClear=options.recursiveClear & ~readonly,
+                set=options.set,
+                clear=options.clear,
+                recursiveSet=options.recursiveSet,
+                recursiveClear=options.recursiveClear,
                 propagation=options.propagation,
                 onProc=False,
                 options=mount.options,

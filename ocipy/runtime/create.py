@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class CreateOptions(Record):
-    """What `create` and `run` take. Paths as given, "" when not; bundle: directory of config.json."""
+    """What `create` and `run` take. Paths as given, "" when not; bundle: directory of config.json.
+
+    cgroups: False to make and touch none.
+    """
 
     bundle: str = "."
     console_socket: str = ""
@@ -35,6 +38,7 @@ class CreateOptions(Record):
     no_pivot: bool = False
     no_new_keyring: bool = False
     preserve_fds: int = 0
+    cgroups: bool = True
 
 
 def create(store: Store, id: str, options: CreateOptions, log: Log, *, foreground: bool = False) -> Creation:
@@ -100,7 +104,9 @@ def plan_create(
         pidfd_socket=absolute(options.pidfd_socket),
     )
     modules = security_modules() if labels(spec) else ()
-    facts = HostFacts(cgroup=detect(), capabilities=grantable(spec), modules=modules)
+    cgroup = detect()
+    cgroup.disabled = not options.cgroups
+    facts = HostFacts(cgroup=cgroup, capabilities=grantable(spec), modules=modules)
     return compile_create(spec, facts, request)
 
 

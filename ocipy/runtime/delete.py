@@ -12,7 +12,7 @@ from ..linux.proc import open_process, send_signal, wait_ended
 from .hooks import run_host_hooks
 from .kill import kill_all
 from .state import CREATED, CREATING, STOPPED, Container
-from .store import CONFIG
+from .store import CONFIG, NO_CGROUP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,10 +82,12 @@ def _delete_remains(store: Store, id: str) -> None:
     from ..plan.cgroup import cgroup_directories
     from ..spec.load import load
 
+    directory = store.directory(id)
     try:
-        with open(f"{store.directory(id)}/{CONFIG}", "rb") as file:
+        with open(f"{directory}/{CONFIG}", "rb") as file:
             spec = load(file.read())
-        cgroups = dict(cgroup_directories(spec.linux.cgroupsPath, detect(), id))
+        had_none = os.path.exists(f"{directory}/{NO_CGROUP}")
+        cgroups = {} if had_none else dict(cgroup_directories(spec.linux.cgroupsPath, detect(), id))
     except (OSError, OcipyError):
         cgroups = {}
     kill.kill_all(cgroups)

@@ -24,7 +24,7 @@ def container_statistics(container: Container) -> dict[str, Any]:
     """Gives what the container has used, in the form of runc's `events`. Raises OcipyError when it has stopped."""
     if container.status() == STOPPED:
         raise OcipyError(f"container with id {container.id} is not running")
-    return statistics(container.cgroups)
+    return statistics(container.require_cgroups())
 
 
 def statistics_line(container: Container) -> str:
@@ -44,9 +44,10 @@ def follow(container: Container, interval: float, log: Log, write: Callable[[str
     pidfd = container.open_init()
     if pidfd is None or container.status() == STOPPED:
         raise OcipyError(f"container with id {container.id} is not running")
+    cgroups = container.require_cgroups()
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
-    watch = watch_oom(container.cgroups)
+    watch = watch_oom(cgroups)
     if watch:
         poll.register(watch.descriptor, watch.events)
     else:
@@ -64,7 +65,7 @@ def follow(container: Container, interval: float, log: Log, write: Callable[[str
             os.close(pidfd)
             return
         if monotonic() >= due:
-            write(_line(type="stats", id=container.id, data=statistics(container.cgroups)))
+            write(_line(type="stats", id=container.id, data=statistics(cgroups)))
             due = monotonic() + interval
 
 

@@ -117,9 +117,10 @@ def _check_terminal(wanted: Process, options: ExecOptions) -> None:
 
 
 def _plan(container: Container, spec: Spec, wanted: Process, options: ExecOptions) -> Plan:
-    cgroups = sub_cgroups(options.cgroups, container.cgroups)
-    if not options.cgroups:
-        cgroups = join.current(container.record["init_process_pid"], cgroups)
+    if options.cgroups:
+        cgroups = sub_cgroups(options.cgroups, container.require_cgroups())
+    else:
+        cgroups = join.current(container.record["init_process_pid"], container.cgroups)
     facts = HostFacts(
         cgroup=CgroupFacts(), capabilities=grantable(spec), modules=security_modules() if process_labels(wanted) else ()
     )

@@ -13,7 +13,7 @@ from ..spec import jsontext
 from . import process_operations, sockets
 from .process_operations import new_process, write_proc
 from .state import CREATED
-from .store import CONFIG, EXIT, START
+from .store import CONFIG, EXIT, NO_CGROUP, START
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ def record_creating(creation: Creation, property: str, directory: str) -> None:
         # There before anybody can find the container: see runtime/wait.py.
         container.store.write(container.id, EXIT, b"")
     container.store.save(container.id, container.record)
+    if not creation.plan.cgroups:
+        # Should the record be lost: the cgroup that config.json names is not this container's.
+        container.store.write(container.id, NO_CGROUP, b"")
     # What happens to the bundle's config.json from now on has no effect (runtime.md, Create).
     container.store.write(container.id, CONFIG, creation.config)
 

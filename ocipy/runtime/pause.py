@@ -23,7 +23,7 @@ def pause(container: Container) -> None:
     """
     if container.status() not in (CREATED, RUNNING):
         raise OcipyError(f"container not running: {container.id}")
-    freeze(container.cgroups)
+    freeze(container.require_cgroups())
     pidfd = container.open_init()
     if pidfd is None:
         # It ended before it could be stopped: what is left of it must be able to end, too.

@@ -24,11 +24,10 @@ def container_processes(container: Container) -> list[int]:
 
     Raises OcipyError when it has no cgroup: nothing else knows which they are.
     """
-    if not container.cgroups:
-        raise OcipyError(f"container {container.id} has no cgroup, which alone tells its processes")
+    cgroups = container.require_cgroups()
     try:
         # Those of a pid namespace that this process doesn't see are listed as 0.
-        return [pid for pid in processes(container.cgroups) if pid]
+        return [pid for pid in processes(cgroups) if pid]
     except OSError as error:
         raise OcipyError(f"cannot list the processes: {describe_os_error(error)}") from None
 

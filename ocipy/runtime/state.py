@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..cgroup.freezer import freezer_state
+from ..errors import OcipyError
 from ..linux import os
 from ..linux.proc import open_process, start_time
 from .store import START, Store
@@ -48,6 +49,12 @@ class Container:
     def cgroups(self) -> dict[str, str]:
         cgroups: dict[str, str] = self.record["cgroup_paths"]
         return cgroups
+
+    def require_cgroups(self) -> dict[str, str]:
+        """Gives the cgroups, for what cannot be done without. Raises OcipyError when the container has none."""
+        if not self.cgroups:
+            raise OcipyError(f"container {self.id} has no cgroup", hint="create it without --cgroup-manager disabled")
+        return self.cgroups
 
     def open_init(self) -> int | None:
         """Gives a pidfd of the init process, or None when it has ended (a zombie counts as ended)."""

@@ -1,6 +1,7 @@
 """The state directory: ROOT/ID/ with state.json, a copy of config.json, and the socket `start` until it is used.
 
-Of a `run` in the foreground also the file `exit`: empty until the container ends, then its exit code.
+Of a `run` in the foreground also the file `exit`: empty until the container ends, then its exit code. Of a container
+without a cgroup the file `no-cgroup`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ STATE = "state.json"
 CONFIG = "config.json"
 START = "start"
 EXIT = "exit"
+NO_CGROUP = "no-cgroup"
 
 
 def check_id(id: str) -> None:

@@ -33,7 +33,7 @@ def update(container: Container, given: Any, log: Log) -> None:
     config = _config(container)
     linux = config.get("linux") or {}
     operations, warnings, after = compile_update(
-        linux.get("resources") or {}, given, detect(), tuple(container.cgroups.items())
+        linux.get("resources") or {}, given, detect(), tuple(container.require_cgroups().items())
     )
     for warning in warnings:
         log.warning(warning)
