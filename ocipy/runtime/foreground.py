@@ -7,6 +7,7 @@ import fcntl
 import select
 
 from ..linux import os
+from ..linux.proc import send_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from .notify import Notification
 
-_CHUNK = 1 << 16
+_CHUNK = 4096  # PIPE_BUF: a pipe that poll(2) calls writable takes as much without blocking (pipe(7))
 _TIOCGWINSZ = 0x5413
 _TIOCSWINSZ = 0x5414
 _ONLCR = 0x4
@@ -32,35 +33,29 @@ class Foreground:
     """
 
     def __init__(self, console: int) -> None:
-        self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        _signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        self.pidfd = -1
+        self.early: list[int] = []
         for number in range(1, 32):
             if number not in _KEPT and _signal.getsignal(number) != _signal.SIG_IGN:
-                _signal.signal(number, _nothing)
+                _signal.signal(number, self._caught)
         self.terminal = _Terminal(console) if console >= 0 else None
 
     def attend(self, pidfd: int, notification: Notification | None = None) -> None:
         """Serves until the process of `pidfd` ends. notification: what the program tells a service manager."""
+        self.pidfd = pidfd
+        for number in self.early:
+            self._pass_on(number)
         terminal = self.terminal
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        poll.register(self.wake, select.POLLIN)
-        if terminal:
-            poll.register(terminal.console, select.POLLIN)
-            poll.register(0, select.POLLIN)
+        interest = {pidfd: select.POLLIN}
         if notification:
-            poll.register(notification, select.POLLIN)
-        while True:
-            events = dict(poll.poll())
-            if self.wake in events:
-                for number in os.read(self.wake, 512):
-                    _pass_on(number, pidfd, terminal)
+            interest[notification.fileno()] = select.POLLIN
+        events: dict[int, int] = {}
+        while pidfd not in events:
+            events = _poll({**interest, **(terminal.interest() if terminal else {})})
             if terminal:
-                terminal.serve(poll, events)
+                terminal.serve(events)
             if notification and notification.fileno() in events:
                 notification.serve()
-            if pidfd in events:
-                break
         if terminal:
             terminal.drain()
 
@@ -68,6 +63,20 @@ class Foreground:
         """Gives the caller's terminal back as it was."""
         if self.terminal:
             self.terminal.close()
+
+    def _caught(self, number: int, _frame: Any) -> None:
+        """Runs within poll(2) and write(2) too: a caller that does not read holds no signal back."""
+        if self.pidfd < 0:
+            self.early.append(number)
+        else:
+            self._pass_on(number)
+
+    def _pass_on(self, number: int) -> None:
+        if number == _signal.SIGWINCH and self.terminal:
+            if self.terminal.console >= 0:
+                self.terminal.resize()
+        else:
+            send_signal(self.pidfd, number)
 
 
 def exit_code(pidfd: int) -> int:
@@ -77,27 +86,18 @@ def exit_code(pidfd: int) -> int:
     return ended.si_status if ended.si_code == os.CLD_EXITED else 128 + ended.si_status
 
 
-def _nothing(_number: int, _frame: Any) -> None:
-    """The number comes through the wake-up pipe; a handler must exist for it to be written there."""
-
-
-def _pass_on(number: int, pidfd: int, terminal: _Terminal | None) -> None:
-    if number == _signal.SIGWINCH and terminal:
-        terminal.resize()
-        return
-    try:
-        _signal.pidfd_send_signal(pidfd, number)
-    except ProcessLookupError:
-        pass
-
-
 class _Terminal:
-    """Relay between the caller's streams and the container's terminal. Nothing blocks but its own direction."""
+    """Relay between the caller's streams and the container's terminal. Nothing blocks but its own direction.
+
+    console: -1 once the caller has stopped reading. to_console, to_caller: what was read and is not yet written.
+    """
 
     def __init__(self, console: int) -> None:
         self.console = console
         self.to_console = b""
+        self.to_caller = b""
         self.input_open = True
+        self.output_open = True
         self.saved: list[Any] | None = None
         import termios
 
@@ -130,30 +130,40 @@ class _Terminal:
             # Standard input is no terminal.
             pass
 
-    def serve(self, poll: select.poll, events: dict[int, int]) -> None:
-        if self.console in events:
-            if events[self.console] & select.POLLOUT:
-                self._feed()
-            if events[self.console] & (select.POLLIN | select.POLLHUP) and not self._show():
-                poll.unregister(self.console)
-                self.input_open = False
+    def interest(self) -> dict[int, int]:
+        """Gives what the relay waits for: no more is read from a side than the other one takes on."""
+        console = select.POLLOUT if self.to_console else 0
+        if self.output_open and not self.to_caller:
+            console |= select.POLLIN
+        return {
+            self.console: console,
+            0: select.POLLIN if self.input_open and not self.to_console else 0,
+            1: select.POLLOUT if self.to_caller else 0,
+        }
+
+    def serve(self, events: dict[int, int]) -> None:
         if 0 in events:
             self._take()
-        if self.input_open:
-            poll.register(self.console, select.POLLIN | (select.POLLOUT if self.to_console else 0))
-        # No more input is taken than the terminal takes on.
-        if self.input_open and not self.to_console:
-            poll.register(0, select.POLLIN)
-        else:
-            _unregister(poll, 0)
+        if self.console in events and self.to_console:
+            self._feed()
+        if self.console in events and not self.to_caller:
+            self._fetch()
+        if self.to_caller and 1 in events:
+            self._show()
 
     def _take(self) -> None:
-        data = os.read(0, 4096)
+        try:
+            data = os.read(0, _CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            # The caller's terminal has hung up.
+            data = b""
         if not data:
             # End of input is ^D on a terminal.
             data = b"\x04"
             self.input_open = False
-        self.to_console += data
+        self.to_console = data
         self._feed()
 
     def _feed(self) -> None:
@@ -164,43 +174,51 @@ class _Terminal:
         except OSError:
             self.to_console = b""
 
-    def _show(self) -> bool:
-        """Copies output; gives False when all ends of the container's side are closed (EIO)."""
+    def _fetch(self) -> None:
+        """Reads output; all ends of the container's side are closed when that fails (EIO)."""
         try:
-            data = os.read(self.console, _CHUNK)
+            self.to_caller = os.read(self.console, _CHUNK)
         except BlockingIOError:
-            return True
+            return
         except OSError:
-            return False
-        _write_all(1, data)
-        return bool(data)
+            pass
+        if not self.to_caller:
+            self.input_open = self.output_open = False
+
+    def _show(self) -> None:
+        try:
+            self.to_caller = self.to_caller[os.write(1, self.to_caller) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            # Nobody reads on. A program on a pipe gets SIGPIPE then; on a terminal it gets SIGHUP, as with runc.
+            self.to_caller = b""
+            self.input_open = self.output_open = False
+            self._hang_up()
 
     def drain(self) -> None:
-        """Shows what the program wrote before it ended."""
-        poll = select.poll()
-        poll.register(self.console, select.POLLIN)
-        while poll.poll(0) and self._show():
-            pass
+        """Shows what the program wrote before it ended, however late the caller reads it: as runc does."""
+        self.input_open, self.to_console = False, b""
+        while events := _poll(self.interest(), None if self.to_caller else 0):
+            self.serve(events)
 
     def close(self) -> None:
         if self.saved is not None:
             import termios
 
             termios.tcsetattr(0, termios.TCSADRAIN, self.saved)
-        os.close(self.console)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self.console >= 0:
+            os.close(self.console)
+            self.console = -1
 
 
-def _unregister(poll: select.poll, descriptor: int) -> None:
-    try:
-        poll.unregister(descriptor)
-    except KeyError:
-        pass
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(descriptor, view) :]
-        except BlockingIOError:
-            select.select((), (descriptor,), ())
+def _poll(interest: dict[int, int], milliseconds: int | None = None) -> dict[int, int]:
+    """Waits for poll(2) events of descriptors; gives those that came. One with an interest of 0 is left out."""
+    poll = select.poll()
+    for descriptor, events in interest.items():
+        if events:
+            poll.register(descriptor, events)
+    return dict(poll.poll(milliseconds))

@@ -245,7 +245,7 @@ def test_output_of_any_size_arrives_whole(inside):
     assert inside("dd", "if=/dev/zero", "bs=1000", "count=3000").ok().out == "\0" * 3_000_000
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal.SIGWINCH])
 def test_signals_are_passed_on(ocipy, inside, number):
     inside("true")
     script = f"trap 'echo got {number:d}; exit 9' {number:d}; echo ready; while :; do sleep 0.01; done"

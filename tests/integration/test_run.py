@@ -56,7 +56,7 @@ def test_standard_streams_are_the_callers(ocipy, bundle):
     assert "problem" in result.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal.SIGWINCH])
 def test_foreground_run_passes_signals_on(ocipy, bundle, number):
     script = f"trap 'echo got {number:d}; exit 9' {number:d}; echo ready; while :; do sleep 0.01; done"
     running = ocipy.spawn(
