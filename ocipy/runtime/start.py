@@ -80,12 +80,17 @@ def begin(container: Container, log: Log) -> None:
 
 def _await_program(channel: Channel, path: str) -> None:
     """Waits until init has executed the program: its end of the connection then closes."""
+    # Init goes on at a connection: whoever sees the program run must see the container as running, even when this
+    # process is killed. Another start from now on finds no socket.
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        # Two at once: init has closed the connection of one of them.
+        pass
     try:
         channel.receive()
     except Closed:
         raise _already_running("started by somebody else") from None
-    # Another start from now on finds no socket; a state sees the container as running.
-    os.unlink(path)
     try:
         _kind, _index, _whole, message, property, hint = channel.receive()[0]
     except Closed:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from support import host, requires
+from support.hostile import Trace
 
 
 def test_create_does_not_run_the_program(ocipy, bundle):
@@ -22,6 +23,18 @@ def test_start_runs_the_program_as_the_process_that_create_made(ocipy, bundle):
     before = host.status(box.pid)["Name"]
     box.start()
     assert host.status(box.pid)["Name"] == "sleep" != before
+
+
+@requires.ocipy_itself
+@requires.program("strace")
+def test_container_is_running_before_start_waits_for_the_program(ocipy, bundle, scratch, monkeypatch):
+    """A start that is killed leaves no container that runs and is said to be created."""
+    box = ocipy.create(bundle, "true")
+    trace = Trace(scratch, "connect,unlink,recvmsg")
+    monkeypatch.setenv("OCIPY_RUNTIME", str(trace.command))
+    box.start()
+    calls = [name for name, _arguments, _result in trace.calls("connect")]
+    assert calls[:3] == ["connect", "unlink", "recvmsg"]
 
 
 def test_start_of_a_running_container_is_refused_and_changes_nothing(ocipy, bundle):
