@@ -66,6 +66,9 @@ def _keep(tree: int) -> None:
     try:
         # One command does this; the others do not wait for it.
         fcntl.flock(run, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Of many that began before there was one, another may just have left it.
+        if is_kept():
+            return
         _link_library()
         # On top of one that has been replaced since, as by an update: another command may be starting from that.
         place = os.open(f"{KEPT}/{PYTHON}", os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

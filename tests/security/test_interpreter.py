@@ -113,6 +113,14 @@ def test_sec_2019_5736_another_file_in_the_place_of_the_kept_interpreter_is_not_
     assert int(said) == os.stat("/usr/bin/python3").st_ino
 
 
+def test_many_first_containers_at_once_keep_one_interpreter(bundle):
+    """The second begins as if there were none yet."""
+    late = f"/usr/bin/python3 -IS {LAUNCHER.parent.parent}/__main__.py --root {bundle.path}/state"
+    count = f"grep -c ' {KEPT} ' /proc/self/mountinfo"
+    before, after = in_own_mounts(bundle, "", f"{count}; {late} run -b {bundle.path} ocipy-test-late; {count}").split()
+    assert before == after
+
+
 def test_sec_2019_5736_sealed_where_nothing_can_be_kept(bundle):
     in_own_mounts(bundle, "mount -t tmpfs -o ro none /run", f"! mountpoint -q {KEPT}")
 
