@@ -38,6 +38,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
 def _states(settings: Settings) -> list[dict[str, Any]]:
     """Gives the states of all containers; one that is broken is told of and does not hide the rest."""
     from ..errors import OcipyError
+    from ..linux import os
     from ..runtime.state import Container
     from ..runtime.store import Store
 
@@ -48,26 +49,25 @@ def _states(settings: Settings) -> list[dict[str, Any]]:
         if settings.root_given:
             raise
         return []
+    # A directory of another user is broken: exists() tells of it.
+    owner = _user_name(os.geteuid()) if ids else ""
     states = []
     for id in ids:
         try:
             state = Container.load(store, id).state()
         except OcipyError as error:
             # One that was deleted meanwhile is no matter.
-            if id in store.ids():
+            if os.path.lexists(store.directory(id)):
                 settings.log.warning(str(error))
             continue
-        state["owner"] = _owner(store.directory(id))
+        state["owner"] = owner
         states.append(state)
     return states
 
 
-def _owner(directory: str) -> str:
-    """Gives the name of the user that made the container."""
-    import os
+def _user_name(uid: int) -> str:
     import pwd
 
-    uid = os.stat(directory).st_uid
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
