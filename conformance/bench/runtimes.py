@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 CLONE_NEWNS = 0x00020000
+MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 PR_SET_CHILD_SUBREAPER = 36
@@ -33,6 +35,10 @@ def become_subreaper() -> None:
     check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "PR_SET_CHILD_SUBREAPER")
 
 
+def libc_mount(source: str, target: str, kind: str, flags: int = 0) -> None:
+    check(libc.mount(source.encode(), target.encode(), kind.encode(), flags, None), f"mount {target}")
+
+
 class View:
     """The mount namespaces of this process: the host's own, and a copy of it in which a tmpfs covers `UNIFIED`.
 
@@ -40,18 +46,41 @@ class View:
     """
 
     def __init__(self) -> None:
-        self.host = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        self.host = _own_namespace()
         self.legacy = self.host
         if not os.path.exists(UNIFIED + "/cgroup.procs"):
             return
-        check(libc.unshare(CLONE_NEWNS), "unshare")
-        check(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "mount /")
-        check(libc.mount(b"tmpfs", UNIFIED.encode(), b"tmpfs", 0, None), "mount " + UNIFIED)
-        self.legacy = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        self.enter(self.host)
+        self.legacy = self.copy()
+        with self.inside(self.legacy):
+            libc_mount("tmpfs", UNIFIED, "tmpfs")
 
-    def enter(self, namespace: int) -> None:
+    def copy(self) -> int:
+        """Makes a mount namespace like the host's, which passes nothing on to it; it ends with this process."""
+        check(libc.unshare(CLONE_NEWNS), "unshare")
+        try:
+            libc_mount("", "/", "", MS_REC | MS_PRIVATE)
+            return _own_namespace()
+        finally:
+            self._enter(self.host)
+
+    @contextmanager
+    def inside(self, namespace: int) -> Iterator[None]:
+        """While the body runs, this process is in a mount namespace, and so is what it starts."""
+        if namespace == self.host:
+            yield
+            return
+        self._enter(namespace)
+        try:
+            yield
+        finally:
+            self._enter(self.host)
+
+    def _enter(self, namespace: int) -> None:
         check(libc.setns(namespace, CLONE_NEWNS), "setns")
+
+
+def _own_namespace() -> int:
+    return os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
 
 @dataclass(frozen=True)
@@ -67,17 +96,9 @@ class Runtime:
     def command(self, *arguments: str) -> list[str]:
         return [self.path, "--root", self.root, *arguments]
 
-    @contextmanager
-    def at_home(self) -> Iterator[None]:
+    def at_home(self) -> AbstractContextManager[None]:
         """While the body runs, this process is in the runtime's mount namespace, and so is what it starts."""
-        if self.namespace == self.view.host:
-            yield
-            return
-        self.view.enter(self.namespace)
-        try:
-            yield
-        finally:
-            self.view.enter(self.view.host)
+        return self.view.inside(self.namespace)
 
 
 def find(given: list[str], directory: str, checkout: str) -> list[Runtime]:
@@ -94,7 +115,7 @@ def find(given: list[str], directory: str, checkout: str) -> list[Runtime]:
     for name, path in paths.items():
         program = shutil.which(path, path=ENVIRONMENT["PATH"])
         if program is None:
-            print(f"{name}: no {path}, left out")
+            print(f"{name}: no {path}, left out", file=sys.stderr)
             continue
         root = os.path.join(directory, "root-" + name)
         namespace = view.legacy if name == "crun" else view.host
