@@ -32,13 +32,14 @@ if TYPE_CHECKING:
 class Request(Record):
     """What the command line asks. Paths absolute or ""; directory: where the state is kept.
 
-    listen_env: variables that announce passed sockets (sd_listen_fds(3)). notify: whether a service manager waits for
-    the program to be ready (sd_notify(3)).
+    started: the command that makes the container starts it too. listen_env: variables that announce passed sockets
+    (sd_listen_fds(3)). notify: whether a service manager waits for the program to say that it is ready (sd_notify(3)).
     """
 
     id: str
     bundle: str
     directory: str
+    started: bool = False
     no_pivot: bool = False
     no_new_keyring: bool = False
     pid_file: str = ""
@@ -88,7 +89,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         *notify,
         *compile_filters(spec),
         *cgroup,
-        ListenForStart(property=""),
+        *(() if request.started else (ListenForStart(property=""),)),
         create_init,
         *mappings,
         *(compile_limits(spec.process) if spec.process else ()),
@@ -107,7 +108,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         *compile_become(spec, facts, "" if request.no_new_keyring else keyring_name(request.id), warnings),
         *compile_announcements(request, cgroups, "standard"),
         RecordCreated(property=""),
-        AwaitStart(property=""),
+        *(() if request.started else (AwaitStart(property=""),)),
         *compile_hooks(spec, "startContainer"),
         *compile_program(spec, request.listen_env),
         *compile_hooks(spec, "poststart"),

@@ -41,22 +41,28 @@ class CreateOptions(Record):
     cgroups: bool = True
 
 
-def create(store: Store, id: str, options: CreateOptions, log: Log, *, foreground: bool = False) -> Creation:
+def create(
+    store: Store, id: str, options: CreateOptions, log: Log, *, started: bool = False, attended: bool = False
+) -> Creation:
     """Makes a container and gives the finished Creation, whose init waits for start.
 
-    This process must be sealed (linux/interpreter.py) and have one thread: init begins as a copy of it. foreground:
-    the caller relays a terminal itself, so that no console socket is needed.
+    This process must be sealed (linux/interpreter.py) and have one thread: init begins as a copy of it. started: it is
+    this process that starts the container, by `Creation.begin`. attended: it waits for the end as well, and relays a
+    terminal itself, so that no console socket is needed.
     Raises OcipyError; nothing is left of the container then.
     """
     if store.exists(id):
         raise in_use(id)
     preserved, listen_env = passed_sockets(options.preserve_fds)
     data, spec = read_config(options.bundle)
-    plan = plan_create(store, id, options, spec, listen_env, notify=bool(notify_address()))
-    _check_terminal(spec, options, foreground)
+    if started and spec.process is None:
+        raise OcipyError("is needed to run a container", property="process")
+    plan = plan_create(store, id, options, spec, listen_env, notify=bool(notify_address()), started=started)
+    _check_terminal(spec, options, attended)
     for warning in plan.warnings:
         log.warning(warning)
-    creation = Creation(Container(store, _record(id, options, spec)), data, plan, preserved, log, attended=foreground)
+    container = Container(store, _record(id, options, spec))
+    creation = Creation(container, data, plan, preserved, log, started=started, attended=attended)
     creation.run()
     return creation
 
@@ -88,7 +94,7 @@ def _check_root(path: str) -> None:
 
 def plan_create(
     store: Store, id: str, options: CreateOptions, spec: Spec, listen_env: tuple[str, ...] = (), *,
-    notify: bool = False,
+    notify: bool = False, started: bool = False,
 ) -> Plan:  # fmt: skip
     """Gives the plan of `create` on this host, and touches nothing. Raises ConfigError."""
     request = Request(
@@ -98,6 +104,7 @@ def plan_create(
         no_pivot=options.no_pivot,
         no_new_keyring=options.no_new_keyring,
         listen_env=listen_env,
+        started=started,
         notify=notify,
         pid_file=absolute(options.pid_file),
         console_socket=absolute(options.console_socket),
@@ -110,13 +117,13 @@ def plan_create(
     return compile_create(spec, facts, request)
 
 
-def _check_terminal(spec: Spec, options: CreateOptions, foreground: bool) -> None:
+def _check_terminal(spec: Spec, options: CreateOptions, attended: bool) -> None:
     terminal = bool(spec.process and spec.process.terminal)
-    if terminal and not foreground and not options.console_socket:
+    if terminal and not attended and not options.console_socket:
         raise OcipyError(
             "a detached container with a terminal needs --console-socket", property="process.terminal"
         )
-    if options.console_socket and (foreground or not terminal):
+    if options.console_socket and (attended or not terminal):
         raise OcipyError("--console-socket is for a detached container with a terminal", property="process.terminal")
 
 

@@ -18,16 +18,22 @@ if TYPE_CHECKING:
 
 
 class Creation(Walk):
-    """One `create` at work. config: the bytes of config.json. attended: this process waits for the container's end."""
+    """One `create` at work.
+
+    config: the bytes of config.json. started: this process starts the container. attended: it waits for its end.
+    """
 
     HANDLERS = HANDLERS
     PROCESS = "init process"
 
     def __init__(
-        self, container: Container, config: bytes, plan: Plan, preserved: int, log: Log, *, attended: bool
-    ) -> None:
+        self, container: Container, config: bytes, plan: Plan, preserved: int, log: Log, *, started: bool,
+        attended: bool,
+    ) -> None:  # fmt: skip
         super().__init__(container, plan, preserved, log)
         self.config = config
+        self.last = self.container_turns[-1]
+        self.started = started
         self.attended = attended
         self.namespaces: list[tuple[int, int]] = []
         self.listener: _socket.socket | None = None
@@ -38,17 +44,24 @@ class Creation(Walk):
         self.unsaved = False
 
     def run(self) -> None:
-        """Executes the plan up to the point where init waits for start. Raises OcipyError; nothing is left then."""
+        """Executes the plan up to the last turn of init, in which it waits for start and becomes the program.
+
+        Raises OcipyError; nothing is left then.
+        """
         try:
             for turn in self.turns:
-                if turn[0][1].KIND.__name__ == "AwaitStart":
-                    # Nobody waits for what comes after it.
-                    self.give(turn)
+                if turn is self.last:
+                    if not self.started:
+                        self.begin()
                     return
                 self.take(turn)
         except BaseException:
             self.undo()
             raise
+
+    def begin(self) -> None:
+        """Lets init begin with its last turn, which ends with it."""
+        self.give(self.last)
 
     def give(self, turn: Turn) -> None:
         super().give(turn)

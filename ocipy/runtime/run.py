@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..linux import os
 from .create import CreateOptions, create
 from .delete import destroy
-from .start import begin, notification_of
+from .start import await_program, notification_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def run(
     keep: leave the container's state when it ends, and its exit code in it.
     Raises OcipyError; nothing is left of the container then.
     """
-    creation = create(store, id, options, log, foreground=not detach)
+    creation = create(store, id, options, log, started=True, attended=not detach)
     try:
         status = _start(creation, log) if detach else _attend(creation, log)
     except BaseException:
@@ -36,7 +36,7 @@ def run(
 
 def _start(creation: Creation, log: Log) -> int:
     notification = notification_of(creation.container, creation.pid)
-    begin(creation.container, log)
+    _begin(creation, log)
     if notification:
         notification.await_ready(creation.container, log)
     return 0
@@ -50,11 +50,17 @@ def _attend(creation: Creation, log: Log) -> int:
     notification = notification_of(creation.container, os.getpid())
     foreground = Foreground(creation.console)
     try:
-        begin(creation.container, log)
+        _begin(creation, log)
         foreground.attend(creation.pidfd, notification)
     finally:
         foreground.close()
     return record_end(creation.container, creation.pid, creation.pidfd)
+
+
+def _begin(creation: Creation, log: Log) -> None:
+    assert creation.channel
+    creation.begin()
+    await_program(creation.container, creation.channel, log)
 
 
 def record_end(container: Container, pid: int, pidfd: int) -> int:

@@ -69,17 +69,6 @@ def begin(container: Container, log: Log) -> None:
         connection = sockets.connect(path)
     except OSError:
         raise _already_running(container.status()) from None
-    channel = Channel(connection.detach())
-    _await_program(channel, path)
-    try:
-        run_host_hooks(container, "poststart", log)
-    except OcipyError as error:
-        _kill(container)
-        raise HookFailed(error.message, property=error.property) from None
-
-
-def _await_program(channel: Channel, path: str) -> None:
-    """Waits until init has executed the program: its end of the connection then closes."""
     # Init goes on at a connection: whoever sees the program run must see the container as running, even when this
     # process is killed. Another start from now on finds no socket.
     try:
@@ -87,18 +76,31 @@ def _await_program(channel: Channel, path: str) -> None:
     except FileNotFoundError:
         # Two at once: init has closed the connection of one of them.
         pass
+    channel = Channel(connection.detach())
     try:
         channel.receive()
     except Closed:
         raise _already_running("started by somebody else") from None
+    await_program(container, channel, log)
+
+
+def await_program(container: Container, channel: Channel, log: Log) -> None:
+    """Waits until init, at the other end, has executed the program, and runs the poststart hooks. Raises as `begin`."""
     try:
         _kind, _index, _whole, message, property, hint = channel.receive()[0]
     except Closed:
-        return
+        # An end of the channel that the program does not get.
+        pass
+    else:
+        kind = HookFailed if property.startswith("hooks.") else OcipyError
+        raise kind(message, property=property or "process", hint=hint)
     finally:
         channel.close()
-    kind = HookFailed if property.startswith("hooks.") else OcipyError
-    raise kind(message, property=property or "process", hint=hint)
+    try:
+        run_host_hooks(container, "poststart", log)
+    except OcipyError as error:
+        _kill(container)
+        raise HookFailed(error.message, property=error.property) from None
 
 
 def _already_running(status: str) -> OcipyError:
