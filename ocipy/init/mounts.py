@@ -147,8 +147,11 @@ def cgroup_mount(
         for name, controllers, directory in hierarchies:
             os.mkdir(name, 0o755, dir_fd=tree)
             point = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=tree)
-            view = _detached("cgroup", "cgroup", _hierarchy(controllers), (), set) if namespaced else -1
-            if view < 0:
+            if namespaced:
+                # Without a directory of its own the container sees its creator's.
+                flags = set if directory else set | MOUNT_ATTR_RDONLY
+                view = _detached("cgroup", "cgroup", _hierarchy(controllers), (), flags)
+            else:
                 view = clone_tree(AT_FDCWD, directory, recursive=True)
                 mount_setattr(view, set=set, recursive=True, object=directory)
             _attach(view, point, f"{destination}/{name}")

@@ -266,6 +266,9 @@ class _Mounts:
             options.recursiveClear &= ~MOUNT_ATTR_RDONLY
         if self.facts.version == 2:
             if self.namespaced:
+                if "" not in self.own:
+                    # What the container's namespace shows is then the caller's own cgroup.
+                    options.set |= MOUNT_ATTR_RDONLY
                 self._filesystem(mount, destination, options, "cgroup2", "cgroup")
             else:
                 self._cgroup_bind(mount, destination, options)

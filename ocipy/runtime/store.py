@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import _stat as stat
 
-from ..errors import OcipyError
+from ..errors import OcipyError, describe_os_error
 from ..linux import os
 from ..spec import jsontext
 
@@ -77,12 +77,22 @@ class Store:
         """Makes the directory of a new container, which no other has then. Raises OcipyError when it is in use."""
         directory = self.directory(id)
         try:
-            os.mkdir(directory, 0o700)
-        except FileNotFoundError:
-            os.makedirs(self.root, 0o700)
-            os.mkdir(directory, 0o700)
+            try:
+                os.mkdir(directory, 0o700)
+            except FileNotFoundError:
+                # The sticky bit keeps what is in XDG_RUNTIME_DIR from being cleaned up (XDG Base Directory).
+                os.makedirs(self.root, 0o1700 if os.geteuid() else 0o700)
+                os.mkdir(directory, 0o700)
         except FileExistsError:
             raise in_use(id) from None
+        except PermissionError as error:
+            raise self._closed(error) from None
+
+    def _closed(self, error: PermissionError) -> OcipyError:
+        return OcipyError(
+            f"state directory {self.root}: {describe_os_error(error)}",
+            hint="use --root with a directory of this user, or set XDG_RUNTIME_DIR",
+        )
 
     def save(self, id: str, record: dict[str, Any]) -> None:
         """Replaces state.json at once: a reader, or a crash, sees the old or the new one and nothing between."""
@@ -166,6 +176,8 @@ class Store:
             status = os.lstat(directory)
         except FileNotFoundError:
             return False
+        except PermissionError as error:
+            raise self._closed(error) from None
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             raise OcipyError(
                 f"{directory} was not made by this user", hint="use a --root that nobody else can write to"

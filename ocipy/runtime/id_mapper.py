@@ -1,0 +1,34 @@
+"""newuidmap(1) and newgidmap(1), which map for an ordinary user what /etc/subuid and /etc/subgid give to it."""
+
+from __future__ import annotations
+
+from ..errors import OcipyError
+from ..init.hooks import run_program
+from ..linux import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..plan.users import Mappings
+
+# Not PATH: what is found there first might be the work of somebody else.
+_DIRECTORIES = ("/usr/bin", "/usr/local/bin", "/bin", "/run/wrappers/bin")
+_PATIENCE = 10  # seconds
+
+
+def program(name: str) -> str:
+    """Gives the path of a program that the system has installed, "" when it has not."""
+    paths = [f"{directory}/{name}" for directory in _DIRECTORIES]
+    return next((path for path in paths if os.access(path, os.X_OK)), "")
+
+
+def map_ids(property: str, path: str, pid: int, mappings: Mappings) -> None:
+    """Has the mappings of a process's user namespace written by the program at `path`. Raises OcipyError."""
+    argv = [path, str(pid), *(str(number) for mapping in mappings for number in mapping)]
+    status, output = run_program(path, argv, {}, _PATIENCE, b"")
+    if status:
+        file = "/etc/subuid" if path.endswith("newuidmap") else "/etc/subgid"
+        reason = output.decode("utf-8", "replace").strip() or ("no end" if status is None else f"exit status {status}")
+        hint = f"user {os.geteuid()} needs a name, and a range with these ids in {file}: usermod --add-subuids FIRST-LAST"
+        if file == "/etc/subgid":
+            hint = hint.replace("subuids", "subgids")
+        raise OcipyError(f"{path}: {reason}", property=property, hint=hint)
