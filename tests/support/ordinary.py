@@ -1,0 +1,53 @@
+"""An ordinary user of the host, who runs containers without root's help."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from . import host
+from .runtime import ENVIRONMENT, Runtime, command
+
+UID = 47001
+NAME = "ocipy-test-user"
+FIRST = 4_700_000  # the range that /etc/subuid and /etc/subgid give to the user
+COUNT = 65536
+AS_USER = ("setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--")
+# Gives the user a name and its ranges in a mount namespace that nobody else sees: newuidmap(1) asks for both.
+_NAMED = f"""
+    directory=$(mktemp -d) && mount -t tmpfs none $directory && cd $directory || exit
+    {{ cat /etc/passwd; echo {NAME}:x:{UID}:{UID}::/:/bin/sh; }} >passwd
+    {{ cat /etc/group; echo {NAME}:x:{UID}:; }} >group
+    echo {NAME}:{FIRST}:{COUNT} | tee subuid >subgid
+    for file in passwd group subuid subgid; do
+        [ -e /etc/$file ] && mount --bind $file /etc/$file || exit
+    done
+    cd / && umount -l $directory && rmdir $directory && exec "$@"
+"""
+AS_NAMED_USER = ("unshare", "--mount", "--propagation", "slave", "sh", "-c", _NAMED, "sh", *AS_USER)
+
+
+class UserRuntime(Runtime):
+    """The command line as the user runs it. prefix: the words that make the user of root."""
+
+    def __init__(self, scratch: Path, prefix: tuple[str, ...] = AS_USER) -> None:
+        super().__init__(scratch)
+        self.user = prefix
+        for directory in scratch, self.root:
+            os.chown(directory, UID, UID)
+
+    def _prepare(self, words, flags):
+        full, files = super()._prepare(words, flags)
+        return [*self.user, *full], files
+
+    def without_root(self, *words: object, **env: str) -> tuple[int, str]:
+        """Runs the command without --root, in an environment of `env` and PATH alone; gives exit code and errors."""
+        # A file, for what runs on in a container holds a pipe open.
+        with open(self.scratch / "errors", "w+") as errors:
+            done = subprocess.run(
+                [*self.user, command(), *map(str, words)], env=ENVIRONMENT | env, stdin=subprocess.DEVNULL,
+                stdout=errors, stderr=errors, timeout=host.PATIENCE,
+            )  # fmt: skip
+            errors.seek(0)
+            return done.returncode, errors.read()
