@@ -2,15 +2,24 @@
 
 import json
 import os
-import shutil
 import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 from support import host, requires
-from support.ordinary import AS_NAMED_USER, AS_USER, COUNT, FIRST, NAME, UID, UserRuntime
-from support.runtime import LAUNCHER, reap
+from support.ordinary import (
+    AS_NAMED_USER,
+    AS_USER,
+    COUNT,
+    FIRST,
+    NAME,
+    UID,
+    user,  # noqa: F401 (fixture)
+    user_interpreter,  # noqa: F401 (fixture)
+    with_own_id,
+)
+from support.runtime import LAUNCHER
 from support.users import mapped
 
 from ocipy.spec.default import default
@@ -21,39 +30,13 @@ named = [requires.program("newuidmap"), requires.program("newgidmap")]
 
 
 @pytest.fixture
-def user(scratch, subreaper):
-    """The command line as an ordinary user runs it; gives a function that makes one, by the words that become it."""
-    made = []
-
-    def make(*prefix):
-        directory = scratch / f"output{len(made)}"
-        directory.mkdir()
-        made.append(UserRuntime(directory, prefix or AS_USER))
-        return made[-1]
-
-    yield make
-    left = [line for runtime in made for line in runtime.close()]
-    reap()
-    assert not left, "left behind:\n" + "\n".join(left)
-
-
-@pytest.fixture
 def ocipy(user):
     return user()
 
 
 @pytest.fixture
 def bundle(make_bundle):
-    return rootless(make_bundle())
-
-
-def rootless(bundle, *mappings):
-    """Gives the bundle the user's own id as root, or these mappings."""
-    mapped(bundle, *(mappings or [(0, UID, 1)]))
-    for mount in bundle.mounts:
-        if "gid=5" in mount.get("options", ()) and not mappings:
-            mount["options"].remove("gid=5")
-    return bundle
+    return with_own_id(make_bundle())
 
 
 def id_map(pid, kind):
@@ -153,7 +136,7 @@ def test_sysfs_is_the_hosts_where_the_network_is(ocipy, bundle):
 
 def test_second_container_joins_the_namespaces_of_the_first(ocipy, bundle, make_bundle):
     first = ocipy.start(bundle, "sleep", "100")
-    second = rootless(make_bundle(bundle.rootfs))
+    second = with_own_id(make_bundle(bundle.rootfs))
     for kind in ("user", "network", "ipc"):
         second.namespace(kind, f"/proc/{first.pid}/ns/{'net' if kind == 'network' else kind}")
     for name in ("uidMappings", "gidMappings"):
@@ -219,7 +202,7 @@ class TestRange:
     pytestmark = named
 
     def test_more_ids_are_mapped_by_the_helpers_of_the_host(self, named_user, make_bundle):
-        bundle = rootless(make_bundle(), *RANGE)
+        bundle = mapped(make_bundle(), *RANGE)
         bundle.process["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [7, 8]}
         box = named_user.start(bundle, "sleep", "100")
         assert id_map(box.pid, "uid") == id_map(box.pid, "gid") == RANGE
@@ -231,7 +214,7 @@ class TestRange:
 
     @pytest.mark.parametrize("kind", ["uid", "gid"])
     def test_range_that_the_user_has_not_is_refused_with_the_remedy(self, named_user, make_bundle, kind):
-        bundle = rootless(make_bundle(), *RANGE)
+        bundle = mapped(make_bundle(), *RANGE)
         bundle.linux[f"{kind}Mappings"] = [{"containerID": 0, "hostID": FIRST, "size": COUNT + 1}]
         named_user.created(bundle, "true").refused(f"linux.{kind}Mappings", "not allowed", f"/etc/sub{kind}")
         assert host.statesnap(named_user.root) == []
@@ -246,7 +229,7 @@ def test_missing_helper_is_told_before_anything_is_done(user, make_bundle, progr
     )
     ocipy = user("unshare", "--mount", "sh", "-c", f"{covers or 'true'} && exec \"$@\"", "sh", *AS_USER)
     kind = program[3:6]
-    ocipy.created(rootless(make_bundle(), *RANGE), "true").refused(f"linux.{kind}Mappings", program, "not installed")
+    ocipy.created(mapped(make_bundle(), *RANGE), "true").refused(f"linux.{kind}Mappings", program, "not installed")
     assert host.statesnap(ocipy.root) == []
 
 
@@ -412,7 +395,7 @@ AS_ROOT_INSIDE = (*AS_USER, "unshare", "--user", "--map-root-user", "--mount", "
 
 def test_root_of_a_user_namespace_needs_no_further_one(user, make_bundle, scratch):
     ocipy = user(*AS_ROOT_INSIDE)
-    bundle = rootless(make_bundle()).share("user")
+    bundle = with_own_id(make_bundle()).share("user")
     for name in ("uidMappings", "gidMappings"):
         del bundle.linux[name]
     assert ocipy.run(bundle, "id", "-u").ok().out == "0\n"
@@ -445,26 +428,13 @@ def test_root_of_the_host_does_not_look_at_the_runtime_directory(scratch):
 # --- the interpreter
 
 
-@pytest.fixture
-def own_interpreter(scratch, monkeypatch):
-    """A copy that belongs to the user, and the command line that runs from it."""
-    copy = scratch / "python"
-    shutil.copy(os.path.realpath("/usr/bin/python3"), copy)
-    os.chown(copy, UID, UID)
-    runner = scratch / "runner"
-    runner.write_text(f'#!/bin/sh\nexec {copy} -IS {LAUNCHER.parents[1]}/__main__.py "$@"\n')
-    runner.chmod(0o755)
-    monkeypatch.setenv("OCIPY_RUNTIME", str(runner))
-    return copy
-
-
 def test_interpreter_of_the_hosts_root_needs_no_seal(user, bundle):
     ocipy = user("unshare", "--mount", "sh", "-c", 'umount -l /run/ocipy.* 2>/dev/null; exec "$@"', "sh", *AS_USER)
     box = ocipy.create(bundle, "true")
     assert os.path.samefile(f"/proc/{box.pid}/exe", "/usr/bin/python3")
 
 
-@pytest.mark.usefixtures("own_interpreter")
+@pytest.mark.usefixtures("user_interpreter")
 def test_interpreter_of_the_user_runs_from_a_sealed_copy(ocipy, bundle):
     box = ocipy.create(bundle, "true")
     assert os.readlink(f"/proc/{box.pid}/exe").startswith("/memfd:")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from . import host
-from .runtime import ENVIRONMENT, Runtime, command
+from .bundle import Bundle
+from .runtime import ENVIRONMENT, LAUNCHER, Runtime, command, reap
+from .users import mapped
 
 UID = 47001
 NAME = "ocipy-test-user"
@@ -51,3 +56,41 @@ class UserRuntime(Runtime):
             )  # fmt: skip
             errors.seek(0)
             return done.returncode, errors.read()
+
+
+def with_own_id(bundle: Bundle) -> Bundle:
+    """Gives the bundle a user namespace in which root is the user, and nobody else is there."""
+    for mount in bundle.mounts:
+        if "gid=5" in mount.get("options", ()):
+            mount["options"].remove("gid=5")
+    return mapped(bundle, (0, UID, 1))
+
+
+@pytest.fixture
+def user(scratch, subreaper):
+    """The command line as an ordinary user runs it; gives a function that makes one, by the words that become it."""
+    made = []
+
+    def make(*prefix):
+        directory = scratch / f"output{len(made)}"
+        directory.mkdir()
+        made.append(UserRuntime(directory, prefix or AS_USER))
+        return made[-1]
+
+    yield make
+    left = [line for runtime in made for line in runtime.close()]
+    reap()
+    assert not left, "left behind:\n" + "\n".join(left)
+
+
+@pytest.fixture
+def user_interpreter(scratch, monkeypatch):
+    """A copy of the interpreter that belongs to the user, from which the command line runs."""
+    copy = scratch / "python"
+    shutil.copy(os.path.realpath("/usr/bin/python3"), copy)
+    os.chown(copy, UID, UID)
+    runner = scratch / "runner"
+    runner.write_text(f'#!/bin/sh\nexec {copy} -IS {LAUNCHER.parents[1]}/__main__.py "$@"\n')
+    runner.chmod(0o755)
+    monkeypatch.setenv("OCIPY_RUNTIME", str(runner))
+    return copy
