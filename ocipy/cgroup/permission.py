@@ -1,4 +1,4 @@
-"""What an ordinary user may do with cgroups: what root has given it (cgroups(7), delegation), which is often nothing."""
+"""What an ordinary user may do with cgroups: what root has delegated to it (cgroups(7)), which is often nothing."""
 
 from __future__ import annotations
 

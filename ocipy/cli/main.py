@@ -27,7 +27,7 @@ OPTIONS = (
     Option("log", value="FILE", default="", help="file to append errors and warnings to"),
     Option("log-format", value="FORMAT", default="text", help="text or json (default text)"),
     Option("debug", help="print each operation with its time as it runs"),
-    Option("rootless", value="BOOL", default="auto", help="whether this is not the host's root: true, false or auto (default auto)"),
+    Option("rootless", value="BOOL", default="auto", help="whether to be rootless: true, false or auto (default auto)"),
     Option("systemd-cgroup", help="let systemd manage the cgroup (not yet)"),
     Option("cgroup-manager", value="NAME", default="cgroupfs", help="cgroupfs, or disabled: no cgroup at all"),
     Option("help", "h", help="show help"),

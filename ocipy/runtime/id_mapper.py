@@ -26,9 +26,10 @@ def map_ids(property: str, path: str, pid: int, mappings: Mappings) -> None:
     argv = [path, str(pid), *(str(number) for mapping in mappings for number in mapping)]
     status, output = run_program(path, argv, {}, _PATIENCE, b"")
     if status:
-        file = "/etc/subuid" if path.endswith("newuidmap") else "/etc/subgid"
+        kind = path[-len("uidmap") : -len("map")]
         reason = output.decode("utf-8", "replace").strip() or ("no end" if status is None else f"exit status {status}")
-        hint = f"user {os.geteuid()} needs a name, and a range with these ids in {file}: usermod --add-subuids FIRST-LAST"
-        if file == "/etc/subgid":
-            hint = hint.replace("subuids", "subgids")
+        hint = (
+            f"user {os.geteuid()} needs a name, and a range with these ids in /etc/sub{kind}: "
+            f"usermod --add-sub{kind}s FIRST-LAST NAME"
+        )
         raise OcipyError(f"{path}: {reason}", property=property, hint=hint)

@@ -8,17 +8,8 @@ from pathlib import Path
 
 import pytest
 from support import host, requires
-from support.ordinary import (
-    AS_NAMED_USER,
-    AS_USER,
-    COUNT,
-    FIRST,
-    NAME,
-    UID,
-    user,  # noqa: F401 (fixture)
-    user_interpreter,  # noqa: F401 (fixture)
-    with_own_id,
-)
+from support.named_user import AS_NAMED_USER, AS_USER, COUNT, FIRST, NAME, UID
+from support.ordinary import with_own_id
 from support.runtime import LAUNCHER
 from support.users import mapped
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from support import host, requires
-from support.ordinary import AS_USER, FIRST, UID, user, user_interpreter, with_own_id  # noqa: F401 (fixtures)
+from support.named_user import AS_USER, FIRST, UID
+from support.ordinary import with_own_id
 from support.runtime import LAUNCHER
 from support.users import mapped
 
@@ -19,7 +20,7 @@ CLEARING = {"ro": "rw", "nosuid": "suid", "nodev": "dev", "noexec": "exec"}
 
 
 @pytest.fixture
-def ocipy(user):  # noqa: F811
+def ocipy(user):
     return user()
 
 
@@ -56,7 +57,7 @@ def test_sec_2023_25809_cgroup_of_the_caller(ocipy, bundle, namespaced):
 # --- groups
 
 
-def test_sec_2014_8989_groups_that_deny_cannot_be_dropped(user, bundle):  # noqa: F811
+def test_sec_2014_8989_groups_that_deny_cannot_be_dropped(user, bundle):
     ocipy = user("setpriv", f"--reuid={UID}", f"--regid={UID}", f"--groups={FIRST}", "--")
     box = ocipy.start(bundle, "sh", "-c", "cat /proc/self/setgroups; sleep 100")
     host.wait_for(lambda: box.output() == "deny\n", "the word")
@@ -74,7 +75,7 @@ def test_sec_2014_8989_no_groups_are_added(ocipy, bundle):
 # --- locked flags
 
 
-def below_a_mount(user, scratch, flags):  # noqa: F811
+def below_a_mount(user, scratch, flags):
     """The command line where a directory is a mount with these flags, which its user namespaces cannot take away."""
     place = scratch / "locked"
     place.mkdir()
@@ -84,7 +85,7 @@ def below_a_mount(user, scratch, flags):  # noqa: F811
 
 @pytest.mark.parametrize("wanted", [("bind",), ("rbind", "ro"), ("bind", "nosuid"), ("rbind", "rnoexec")])
 @pytest.mark.parametrize("flags", [(), ("ro",), ("nosuid", "nodev"), FLAGS])
-def test_sec_2014_5206_flags_of_the_source_stay(user, bundle, scratch, flags, wanted):  # noqa: F811
+def test_sec_2014_5206_flags_of_the_source_stay(user, bundle, scratch, flags, wanted):
     ocipy, place = below_a_mount(user, scratch, flags)
     bundle.mount("/mnt", "bind", place, *wanted)
     result = ocipy.run(bundle, "sh", "-c", "grep ' /mnt ' /proc/mounts").ok()
@@ -93,14 +94,14 @@ def test_sec_2014_5206_flags_of_the_source_stay(user, bundle, scratch, flags, wa
 
 
 @pytest.mark.parametrize("flag", FLAGS)
-def test_sec_2014_5207_flag_that_is_to_be_cleared_is_named(user, bundle, scratch, flag):  # noqa: F811
+def test_sec_2014_5207_flag_that_is_to_be_cleared_is_named(user, bundle, scratch, flag):
     ocipy, place = below_a_mount(user, scratch, FLAGS)
     bundle.mount("/mnt", "bind", place, "bind", CLEARING[flag])
     ocipy.created(bundle, "true").refused("mounts[", "locked", f"leave out {CLEARING[flag]}")
 
 
 @pytest.mark.parametrize("flag", FLAGS)
-def test_sec_2014_5207_flags_are_not_cleared_from_inside(user, bundle, scratch, flag):  # noqa: F811
+def test_sec_2014_5207_flags_are_not_cleared_from_inside(user, bundle, scratch, flag):
     ocipy, place = below_a_mount(user, scratch, FLAGS)
     bundle.mount("/mnt", "bind", place, "bind").capabilities("CAP_SYS_ADMIN")
     script = f"mount -o remount,bind,{CLEARING[flag]} /mnt; grep ' /mnt ' /proc/mounts"
@@ -132,7 +133,7 @@ def test_sec_crun_1_29_identity_map_does_not_make_a_namespace_the_hosts(scratch)
         holder.stdout.close()
 
 
-def test_sec_2026_84042_no_helper_is_looked_for_in_path(user, make_bundle, scratch):  # noqa: F811
+def test_sec_2026_84042_no_helper_is_looked_for_in_path(user, make_bundle, scratch):
     """What is called newuidmap in a directory of the caller, or of the image, does not run."""
     planted = scratch / "planted"
     planted.mkdir()
@@ -185,7 +186,7 @@ os.execv("/bin/sh", ["sh", "-c", '''
 """
 
 
-def test_sec_2019_5736_interpreter_of_the_user(ocipy, user_interpreter, bundle):  # noqa: F811
+def test_sec_2019_5736_interpreter_of_the_user(ocipy, user_interpreter, bundle):
     """Who owns the file may write it in a container, too: so the container's process is not started from it."""
     before = hashlib.sha256(user_interpreter.read_bytes()).digest()
     bundle.host_python()

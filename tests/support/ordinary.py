@@ -11,26 +11,9 @@ import pytest
 
 from . import host
 from .bundle import Bundle
+from .named_user import AS_USER, UID
 from .runtime import ENVIRONMENT, LAUNCHER, Runtime, command, reap
 from .users import mapped
-
-UID = 47001
-NAME = "ocipy-test-user"
-FIRST = 4_700_000  # the range that /etc/subuid and /etc/subgid give to the user
-COUNT = 65536
-AS_USER = ("setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--")
-# Gives the user a name and its ranges in a mount namespace that nobody else sees: newuidmap(1) asks for both.
-_NAMED = f"""
-    directory=$(mktemp -d) && mount -t tmpfs none $directory && cd $directory || exit
-    {{ cat /etc/passwd; echo {NAME}:x:{UID}:{UID}::/:/bin/sh; }} >passwd
-    {{ cat /etc/group; echo {NAME}:x:{UID}:; }} >group
-    echo {NAME}:{FIRST}:{COUNT} | tee subuid >subgid
-    for file in passwd group subuid subgid; do
-        [ -e /etc/$file ] && mount --bind $file /etc/$file || exit
-    done
-    cd / && umount -l $directory && rmdir $directory && exec "$@"
-"""
-AS_NAMED_USER = ("unshare", "--mount", "--propagation", "slave", "sh", "-c", _NAMED, "sh", *AS_USER)
 
 
 class UserRuntime(Runtime):
