@@ -25,7 +25,7 @@ def map_ids(property: str, path: str, pid: int, mappings: Mappings) -> None:
     """Has the mappings of a process's user namespace written by the program at `path`. Raises OcipyError."""
     argv = [path, str(pid), *(str(number) for mapping in mappings for number in mapping)]
     status, output = run_program(path, argv, {}, _PATIENCE, b"")
-    if status:
+    if status != 0:
         kind = path[-len("uidmap") : -len("map")]
         reason = output.decode("utf-8", "replace").strip() or ("no end" if status is None else f"exit status {status}")
         hint = (
