@@ -27,9 +27,13 @@ def map_ids(property: str, path: str, pid: int, mappings: Mappings) -> None:
     status, output = run_program(path, argv, {}, _PATIENCE, b"")
     if status != 0:
         kind = path[-len("uidmap") : -len("map")]
-        reason = output.decode("utf-8", "replace").strip() or ("no end" if status is None else f"exit status {status}")
+        reason = output.decode("utf-8", "replace").strip() or _ended(status)
         hint = (
             f"user {os.geteuid()} needs a name, and a range with these ids in /etc/sub{kind}: "
             f"usermod --add-sub{kind}s FIRST-LAST NAME"
         )
         raise OcipyError(f"{path}: {reason}", property=property, hint=hint)
+
+
+def _ended(status: int | None) -> str:
+    return f"no end after {_PATIENCE} s" if status is None else f"exit status {os.waitstatus_to_exitcode(status)}"
