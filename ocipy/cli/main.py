@@ -55,15 +55,11 @@ class Settings:
 
 
 def _default_root() -> str:
-    """As runc: the variable counts for users, and for root of a user namespace that is made for one of them."""
-    environment = os.environment()
-    directory = environment.get("XDG_RUNTIME_DIR", "")
-    if directory.startswith("/"):
-        from ..linux.proc import is_host_root
+    if b"XDG_RUNTIME_DIR" not in os.environ:
+        return "/run/ocipy"
+    from ..runtime.store import default_root
 
-        if os.geteuid() or (environment.get("USER") != "root" and not is_host_root()):
-            return f"{directory}/ocipy"
-    return "/run/ocipy"
+    return default_root()
 
 
 def main(words: list[str]) -> None:

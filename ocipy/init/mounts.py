@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     # Parameters of a file system; None is the value of a mere flag.
     _Data = tuple[tuple[str, str | None], ...]
 
+_HINT_PROC = (
+    "a user namespace needs a pid namespace with it, and a /proc outside of which nothing is covered; else bind /proc"
+)
 _CLASSIC_ATTRIBUTES = (
     (MOUNT_ATTR_RDONLY, MS_RDONLY),
     (MOUNT_ATTR_NOSUID, MS_NOSUID),
@@ -309,6 +312,8 @@ def _detached(type: str, source: str, data: _Data, superblock: tuple[str, ...], 
         # Only who owns the network or ipc namespace may mount these; the host's is the same one then.
         if type == "sysfs" and error.errno == EPERM:
             return _host_sysfs(attributes)
+        if type == "proc" and error.errno == EPERM:
+            raise OcipyError("cannot mount proc: Operation not permitted (EPERM)", hint=_HINT_PROC) from None
         if type == "mqueue" and error.errno == EPERM and _is_mqueue("/dev/mqueue"):
             return _host_mqueue(attributes)
         error.filename = type if error.filename in (None, type) else f"{type} {error.filename}"

@@ -10,6 +10,7 @@ import _stat as stat
 
 from ..errors import OcipyError, describe_os_error
 from ..linux import os
+from ..linux.proc import is_host_root
 from ..spec import jsontext
 
 TYPE_CHECKING = False
@@ -29,6 +30,19 @@ CONFIG = "config.json"
 START = "start"
 EXIT = "exit"
 NO_CGROUP = "no-cgroup"
+
+
+def default_root() -> str:
+    """Gives the state directory that runc would take: XDG_RUNTIME_DIR counts for users, and for root of a user
+    namespace that is made for one of them.
+    """
+    environment = os.environment()
+    directory = environment.get("XDG_RUNTIME_DIR", "")
+    if directory.startswith("/") and (
+        os.geteuid() or (environment.get("USER") != "root" and not is_host_root())
+    ):
+        return f"{directory}/ocipy"
+    return "/run/ocipy"
 
 
 def check_id(id: str) -> None:

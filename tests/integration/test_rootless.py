@@ -180,6 +180,13 @@ def test_bind_of_a_directory_with_mounts_below_tells_of_rbind(user, bundle, scra
     ocipy.created(bundle, "true").refused("mounts[", "rbind")
 
 
+def test_proc_that_may_not_be_mounted_is_told_with_the_reason(user, bundle):
+    """As in a container, where parts of /proc are hidden."""
+    script = 'mount -t tmpfs none /proc/irq && exec "$@"'
+    ocipy = user("unshare", "--mount", "sh", "-c", script, "sh", *AS_USER)
+    ocipy.created(bundle, "true").refused("mounts[0]", "cannot mount proc", "nothing is covered")
+
+
 # --- more ids
 
 
@@ -276,6 +283,13 @@ def test_nothing_is_asked_of_cgroups_that_the_user_does_not_have(ocipy, bundle):
     box = ocipy.start(bundle, "sleep", "100")
     assert host.cgsnap(box.id) == []
     ocipy("pause", box.id).refused("freezer")
+    ocipy("exec", "--detach", box.id, "sleep", "100").ok()
+    pids = json.loads(ocipy("ps", "--format", "json", box.id).ok().out)
+    assert {host.namespace(pid, "pid") for pid in pids} == {host.namespace(box.pid, "pid")}
+    pids.remove(box.pid)
+    # Init ends only after all others of its namespace, and this one is our child.
+    ocipy.signal(*pids)
+    os.waitpid(*pids, 0)
     ocipy("update", "--pids-limit", "5", box.id).refused("linux.resources.pids.limit", "no permission is granted")
 
 
