@@ -51,7 +51,7 @@ def ensure_sealed() -> None:
 
     No seal is needed where nobody in the container could write the file. Raises OSError.
     """
-    if is_sealed() or not is_writable():
+    if is_sealed() or not _is_writable():
         return
     if os.geteuid():
         _run_copy()
@@ -64,7 +64,7 @@ def ensure_sealed() -> None:
     os.execve(f"/proc/self/fd/{descriptor}", sys.orig_argv, os.environment())
 
 
-def is_writable() -> bool:
+def _is_writable() -> bool:
     """Tells whether this process's executable could be written with the rights of this user, or of one that a container
     of this user might have.
 
