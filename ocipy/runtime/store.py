@@ -199,12 +199,16 @@ class Store:
         return True
 
     def ids(self) -> list[str]:
-        """Gives the ids of all containers, sorted. Raises OSError when the root cannot be listed.
+        """Gives the ids of all containers, sorted. Raises OcipyError, OSError when the root cannot be listed.
 
         A directory whose name is no id, such as that of compiled seccomp filters, is none of them.
         """
+        try:
+            entries = os.scandir(self.root)
+        except PermissionError as error:
+            raise self._closed(error) from None
         return sorted(
-            entry.name for entry in os.scandir(self.root)
+            entry.name for entry in entries
             if entry.is_dir(follow_symlinks=False) and _ID_CHARACTERS.issuperset(entry.name)
         )
 
