@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ..linux import os
 from ..plan.cgroup import cgroup_directories
-from ..plan.facts import CgroupFacts
+from ..record import changed
 
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..plan.facts import CgroupFacts
 
 
 def with_permissions(facts: CgroupFacts, path: str, id: str) -> CgroupFacts:
@@ -22,7 +24,8 @@ def with_permissions(facts: CgroupFacts, path: str, id: str) -> CgroupFacts:
             permission = _may_leave(facts.unified + own.get("", "/"), directory)
         if permission:
             permitted.append(controllers)
-    return CgroupFacts(**{**dict(facts.items()), "permitted": tuple(permitted)})
+    result: CgroupFacts = changed(facts, permitted=tuple(permitted))
+    return result
 
 
 def _may_write(directory: str, file: str) -> bool:
