@@ -39,7 +39,7 @@ def freeze(directories: dict[str, str], limit: float = _LIMIT) -> None:
     """
     version, directory = _freezer(directories)
     if not version:
-        raise OcipyError("this host has no freezer for cgroups")
+        raise OcipyError("cannot toggle freezer: the container has no cgroup with one")
     deadline = monotonic() + limit
     try:
         while True:

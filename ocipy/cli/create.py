@@ -58,4 +58,5 @@ def create_options(settings: Settings, arguments: Arguments) -> CreateOptions:
         no_new_keyring=arguments["no-new-keyring"],
         preserve_fds=number(arguments["preserve-fds"], "preserve-fds"),
         cgroups=settings.cgroup_manager != "disabled",
+        rootless=settings.rootless,
     )

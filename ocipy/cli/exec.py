@@ -49,7 +49,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
         from ..runtime.exec import execute
         from ..runtime.store import Store
 
-        return execute(Store(settings.root), arguments.operands[0], _options(arguments), settings.log)
+        return execute(Store(settings.root), arguments.operands[0], _options(settings, arguments), settings.log)
     except OcipyError as error:
         error.status = _FAILED
         raise
@@ -57,7 +57,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
         raise OcipyError(describe_os_error(error), status=_FAILED) from None
 
 
-def _options(arguments: Arguments) -> ExecOptions:
+def _options(settings: Settings, arguments: Arguments) -> ExecOptions:
     from ..plan.exec import Changes
     from ..runtime.exec import ExecOptions
 
@@ -85,6 +85,7 @@ def _options(arguments: Arguments) -> ExecOptions:
         preserve_fds=number(arguments["preserve-fds"], "preserve-fds"),
         cgroups=tuple(arguments["cgroup"]),
         ignore_paused=arguments["ignore-paused"],
+        rootless=settings.rootless,
     )
 
 

@@ -23,11 +23,11 @@ _UNKNOWN_VERB = 3  # what runc ends with
 # podman takes an exit code of 0, also of --help, for support.
 _UNSUPPORTED = ("checkpoint", "restore")
 OPTIONS = (
-    Option("root", value="DIR", help="directory of the containers' state (default /run/ocipy)"),
+    Option("root", value="DIR", help="directory of the containers' state (default /run/ocipy, $XDG_RUNTIME_DIR/ocipy)"),
     Option("log", value="FILE", default="", help="file to append errors and warnings to"),
     Option("log-format", value="FORMAT", default="text", help="text or json (default text)"),
     Option("debug", help="print each operation with its time as it runs"),
-    Option("rootless", value="BOOL", default="auto", help="true, false or auto (default auto); changes nothing"),
+    Option("rootless", value="BOOL", default="auto", help="whether to be rootless: true, false or auto (default auto)"),
     Option("systemd-cgroup", help="let systemd manage the cgroup (not yet)"),
     Option("cgroup-manager", value="NAME", default="cgroupfs", help="cgroupfs, or disabled: no cgroup at all"),
     Option("help", "h", help="show help"),
@@ -46,6 +46,7 @@ class Settings:
             raise UsageError(f"invalid rootless: {arguments['rootless']}: true, false or auto")
         if arguments["cgroup-manager"] not in ("cgroupfs", "systemd", "disabled"):
             raise UsageError(f"invalid cgroup-manager: {arguments['cgroup-manager']}: cgroupfs, systemd or disabled")
+        self.rootless: str = arguments["rootless"]
         path = os.path.abspath(arguments["log"]) if arguments["log"] else ""
         self.log = Log(path, arguments["log-format"], arguments["debug"])
         self.debug: bool = arguments["debug"]
@@ -54,8 +55,11 @@ class Settings:
 
 
 def _default_root() -> str:
-    directory = os.environment().get("XDG_RUNTIME_DIR")
-    return f"{directory}/ocipy" if os.geteuid() and directory else "/run/ocipy"
+    if b"XDG_RUNTIME_DIR" not in os.environ:
+        return "/run/ocipy"
+    from ..runtime.store import default_root
+
+    return default_root()
 
 
 def main(words: list[str]) -> None:

@@ -34,11 +34,18 @@ def execute(settings: Settings, arguments: Arguments) -> int:
 
 
 def _text(plan: Plan) -> str:
-    lines = [f"warning: {warning}" for warning in plan.warnings]
+    lines = [_rootless(plan)] if plan.rootless else []
+    lines += [f"warning: {warning}" for warning in plan.warnings]
     for number, operation in enumerate(plan.operations, 1):
         source = f"  [{operation.property}]" if operation.property else ""
         lines.append(f"{number:3}  {operation.side:9}  {operation.describe()}{source}")
     return "\n".join(lines) + "\n"
+
+
+def _rootless(plan: Plan) -> str:
+    assert plan.rootless
+    who = f"user {plan.rootless.uid}" if plan.rootless.is_user else "root of a user namespace"
+    return f"rootless: by {who}" + ("" if plan.cgroups else "; without a cgroup: there is none that it may make")
 
 
 def _json(plan: Plan) -> str:
@@ -54,4 +61,6 @@ def _json(plan: Plan) -> str:
         }
         for operation in plan.operations
     ]
-    return encode_pretty({"warnings": list(plan.warnings), "operations": operations}, "  ") + "\n"
+    rootless = {"uid": plan.rootless.uid, "gid": plan.rootless.gid} if plan.rootless else None
+    document = {"rootless": rootless, "warnings": list(plan.warnings), "operations": operations}
+    return encode_pretty(document, "  ") + "\n"

@@ -29,20 +29,22 @@ class Birth:
 
     flags: CLONE_NEW* of the new namespaces. joined: kind and descriptor of those to join. offsets: clock, seconds and
     nanoseconds of a new time namespace. cgroup: descriptor of the v2 cgroup it is born in, or -1. own_memory: it gets
-    copies of all that it may write before these would be charged to the container.
+    copies of all that it may write before these would be charged to the container. score: OOM score adjustment to be
+    born with, or None.
     """
 
-    __slots__ = ("cgroup", "flags", "joined", "offsets", "own_memory")
+    __slots__ = ("cgroup", "flags", "joined", "offsets", "own_memory", "score")
 
     def __init__(
         self, flags: int, joined: list[tuple[int, int]], offsets: tuple[tuple[str, int, int], ...], cgroup: int,
-        own_memory: bool,
+        own_memory: bool, score: int | None,
     ) -> None:  # fmt: skip
         self.flags = flags
         self.joined = joined
         self.offsets = offsets
         self.cgroup = cgroup
         self.own_memory = own_memory
+        self.score = score
 
 
 def make_init(birth: Birth, init: Init, turns: list[Turn], channel: Channel) -> tuple[int, int]:
@@ -50,8 +52,11 @@ def make_init(birth: Birth, init: Init, turns: list[Turn], channel: Channel) -> 
 
     channel: P's end; what else init has, P has no more. Raises OSError, OcipyError.
     """
-    # First of all: from the first setns on, a process in the container might look at this one (CVE-2016-9962).
-    process.prctl(process.PR_SET_DUMPABLE, 0)
+    if birth.joined or not os.geteuid():
+        # First of all: from the first setns on, a process in the container might look at this one (CVE-2016-9962).
+        process.prctl(process.PR_SET_DUMPABLE, 0)
+    # Else an ordinary user makes a user namespace, whose mappings it could not write: the files in /proc of what cannot
+    # be dumped are root's. Nobody is in that namespace yet, and who is in another one may not look into this.
     if birth.joined or birth.offsets or (birth.own_memory and birth.cgroup >= 0):
         return _make_through_another(birth, init, turns, channel)
     pid, pidfd = process.clone3(birth.flags, exit_signal=_signal.SIGCHLD, cgroup=birth.cgroup)
@@ -70,13 +75,20 @@ def _make_through_another(birth: Birth, init: Init, turns: list[Turn], channel: 
 
 def _join_and_make(birth: Birth, init: Init, turns: list[Turn]) -> None:
     try:
-        # The host's root may join any namespace, root of the user namespace only those that belong to it.
+        if birth.score is not None:
+            init.inherit_score(birth.score)
         late = (process.CLONE_NEWCGROUP, process.CLONE_NEWUSER)
-        _join([pair for pair in birth.joined if pair[0] not in late])
-        _join([pair for pair in birth.joined if pair[0] == process.CLONE_NEWUSER])
+        user = [pair for pair in birth.joined if pair[0] == process.CLONE_NEWUSER]
+        others = [pair for pair in birth.joined if pair[0] not in late]
+        # The host's root may join any namespace, root of the user namespace only those that belong to it; an ordinary
+        # user may join no other before it is that.
+        _join([*user, *others] if os.geteuid() else [*others, *user])
         if birth.offsets:
+            # Likewise, an ordinary user makes nothing before its user namespace.
+            own = birth.flags & process.CLONE_NEWUSER if os.geteuid() else 0
+            birth.flags &= ~own
             # The offsets of a time namespace can be written only before its first process: time_namespaces(7).
-            process.unshare(process.CLONE_NEWTIME)
+            process.unshare(process.CLONE_NEWTIME | own)
             for clock, seconds, nanoseconds in birth.offsets:
                 init.write_proc("self/timens_offsets", f"{clock} {seconds} {nanoseconds}")
         if birth.own_memory:

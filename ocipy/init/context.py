@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..errors import OcipyError
+from ..errors import OcipyError, describe_os_error
 from ..linux import os
 from ..linux.memory import make_own
 from ..linux.mount import AT_FDCWD, PROC_SUPER_MAGIC, file_system_magic
 from ..linux.openat2 import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV, openat2
-from ..linux.process import close_others
+from ..linux.process import PR_SET_DUMPABLE, close_others, prctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,6 +124,17 @@ class Init:
         descriptor = openat2(self.proc, "self/maps", os.O_RDONLY, 0, _WITHIN)
         with open(descriptor, "rb", 0) as file:
             make_own(file.read())
+
+    def inherit_score(self, value: int) -> None:
+        """Sets the OOM score adjustment of this process, for those that it makes: in the container it is too late for
+        an ordinary user, since the files in /proc of a process that cannot be dumped are root's.
+        """
+        prctl(PR_SET_DUMPABLE, 1)
+        try:
+            self.write_proc("self/oom_score_adj", str(value))
+        except OSError as error:
+            raise OcipyError(describe_os_error(error), property="process.oomScoreAdj") from None
+        prctl(PR_SET_DUMPABLE, 0)
 
     def environment(self, env: tuple[str, ...]) -> dict[str, str]:
         """Gives the program's environment; HOME is added when the config has none."""

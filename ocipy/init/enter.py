@@ -26,17 +26,21 @@ class Entry:
 
     target: pidfd of the container's init process. flags: CLONE_NEW* of the namespaces to enter with it. late: those
     that are entered by I itself. cgroup: descriptor of the v2 cgroup that I is born in, or -1. own_memory: I gets
-    copies of all that it may write before these would be charged to the container.
+    copies of all that it may write before these would be charged to the container. score: OOM score adjustment to be
+    born with, or None.
     """
 
-    __slots__ = ("cgroup", "flags", "late", "own_memory", "target")
+    __slots__ = ("cgroup", "flags", "late", "own_memory", "score", "target")
 
-    def __init__(self, target: int, flags: int, late: int, cgroup: int, own_memory: bool) -> None:
+    def __init__(
+        self, target: int, flags: int, late: int, cgroup: int, own_memory: bool, score: int | None
+    ) -> None:
         self.target = target
         self.flags = flags
         self.late = late
         self.cgroup = cgroup
         self.own_memory = own_memory
+        self.score = score
 
 
 def enter(entry: Entry, init: Init, turns: list[Turn], channel: Channel) -> tuple[int, int]:
@@ -57,6 +61,8 @@ def _enter_and_make(entry: Entry, init: Init, turns: list[Turn]) -> None:
         if entry.own_memory:
             # I inherits this process's memory as its own when this process ends.
             init.own_memory()
+        if entry.score is not None:
+            init.inherit_score(entry.score)
         freeze()
         init.leave_host(entry.target, entry.cgroup)
         # All at once: the kernel looks at the rights of this process, which it loses in a user namespace, only once.

@@ -27,38 +27,48 @@ def run_hook(
     seconds, then its whole process group is killed. state: the JSON for its stdin; a hook need not read it.
     Raises OcipyError that names the hook, with the end of its output. Source: config.md, POSIX-platform Hooks.
     """
+    variables = os.environment() if env is None else dict(entry.split("=", 1) for entry in env)
+    status, output = run_program(path, list(args) or [path], variables, timeout, state.encode())
+    name = f"{kind} hook {path}"
+    if status is None:
+        raise OcipyError(f"{name} did not end within {timeout} s and was killed", property=f"{property}.timeout")
+    if status:
+        code = os.waitstatus_to_exitcode(status)
+        reason = f"exit status {code}" if code >= 0 else f"signal {-code}"
+        text = output.decode("utf-8", "replace").strip()
+        raise OcipyError(f"{name}: {reason}" + (f", output: {text}" if text else ""), property=property)
+
+
+def run_program(
+    path: str, argv: list[str], env: dict[str, str], timeout: int | None, given: bytes
+) -> tuple[int | None, bytes]:
+    """Runs a program and gives its wait status, None when it was killed since it did not end in time, and the end of
+    what it printed. timeout: seconds. given: its standard input, which it need not read. Raises OSError.
+    """
     stdin_read, stdin_write = os.pipe2(os.O_CLOEXEC)
     output_read, output_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     os.set_blocking(output_write, True)
     os.set_blocking(stdin_write, False)
-    variables = os.environment() if env is None else dict(entry.split("=", 1) for entry in env)
     pid = os.fork()
     if pid == 0:
-        _execute(path, list(args) or [path], variables, stdin_read, output_write)
+        _execute(path, argv, env, stdin_read, output_write)
     os.close(stdin_read)
     os.close(output_write)
     pidfd = os.pidfd_open(pid)
     try:
-        ended, output = _converse(pidfd, stdin_write, state.encode(), output_read, timeout)
+        ended, output = _converse(pidfd, stdin_write, given, output_read, timeout)
     except BaseException:
-        # Interrupted: the hook must not go on when all that it was for is taken back.
+        # Interrupted: a hook must not go on when all that it was for is taken back.
         _kill_group(pid)
         os.waitpid(pid, 0)
         raise
     finally:
         os.close(pidfd)
         os.close(output_read)
-    name = f"{kind} hook {path}"
     if not ended:
         _kill_group(pid)
-        os.waitpid(pid, 0)
-        raise OcipyError(f"{name} did not end within {timeout} s and was killed", property=f"{property}.timeout")
     _pid, status = os.waitpid(pid, 0)
-    if status:
-        code = os.waitstatus_to_exitcode(status)
-        reason = f"exit status {code}" if code >= 0 else f"signal {-code}"
-        text = output.decode("utf-8", "replace").strip()
-        raise OcipyError(f"{name}: {reason}" + (f", output: {text}" if text else ""), property=property)
+    return status if ended else None, output
 
 
 def _execute(path: str, argv: list[str], env: dict[str, str], stdin: int, output: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import _stat as stat
-from errno import ELOOP, ENOTDIR, EPERM
+from errno import EINVAL, ELOOP, ENOTDIR, EPERM
 
 from ..errors import OcipyError
 from ..linux import os
@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     # Parameters of a file system; None is the value of a mere flag.
     _Data = tuple[tuple[str, str | None], ...]
 
+_HINT_PROC = (
+    "a user namespace needs a pid namespace with it, and a /proc outside of which nothing is covered; else bind /proc"
+)
 _CLASSIC_ATTRIBUTES = (
     (MOUNT_ATTR_RDONLY, MS_RDONLY),
     (MOUNT_ATTR_NOSUID, MS_NOSUID),
@@ -94,7 +97,7 @@ def bind_mount(
     recursive_set: int, recursive_clear: int, propagation: tuple[int, ...], on_proc: bool, options: tuple[str, ...],
 ) -> None:  # fmt: skip
     # A process that enters a container brings the source along.
-    tree = init.take(property)[0] if property in init.descriptors else clone_tree(AT_FDCWD, source, recursive=recursive)
+    tree = init.take(property)[0] if property in init.descriptors else _clone_source(source, recursive)
     try:
         if destination == "/proc" and file_system_magic(tree) != PROC_SUPER_MAGIC:
             raise OcipyError('"/proc" cannot be mounted because it is not of type proc')
@@ -105,6 +108,16 @@ def bind_mount(
         _remember(init, destination, tree)
     finally:
         os.close(tree)
+
+
+def _clone_source(source: str, recursive: bool) -> int:
+    try:
+        return clone_tree(AT_FDCWD, source, recursive=recursive)
+    except OSError as error:
+        if error.errno == EINVAL and not recursive:
+            hint = "it is unbindable, or has mounts below it, which a user namespace locks to it: try rbind"
+            raise OcipyError(f"cannot bind {source}: Invalid argument (EINVAL)", hint=hint) from None
+        raise
 
 
 def filesystem_mount(
@@ -137,7 +150,7 @@ def filesystem_mount(
 
 def cgroup_mount(
     init: Init, property: str, destination: str, hierarchies: tuple[tuple[str, str, str], ...], namespaced: bool,
-    set: int, propagation: tuple[int, ...],
+    set: int, propagation: tuple[int, ...], foreign: tuple[str, ...],
 ) -> None:  # fmt: skip
     place, _existed = _filesystem_destination(init, "tmpfs", destination, False)
     tree = _detached("tmpfs", "tmpfs", (("mode", "755"),), (), set & ~MOUNT_ATTR_RDONLY)
@@ -147,10 +160,12 @@ def cgroup_mount(
         for name, controllers, directory in hierarchies:
             os.mkdir(name, 0o755, dir_fd=tree)
             point = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=tree)
-            view = _detached("cgroup", "cgroup", _hierarchy(controllers), (), set) if namespaced else -1
-            if view < 0:
+            flags = set | MOUNT_ATTR_RDONLY if name in foreign else set
+            if namespaced:
+                view = _detached("cgroup", "cgroup", _hierarchy(controllers), (), flags)
+            else:
                 view = clone_tree(AT_FDCWD, directory, recursive=True)
-                mount_setattr(view, set=set, recursive=True, object=directory)
+                mount_setattr(view, set=flags, recursive=True, object=directory)
             _attach(view, point, f"{destination}/{name}")
             os.close(view)
             for controller in controllers.split(",") if "," in controllers else ():
@@ -297,6 +312,8 @@ def _detached(type: str, source: str, data: _Data, superblock: tuple[str, ...], 
         # Only who owns the network or ipc namespace may mount these; the host's is the same one then.
         if type == "sysfs" and error.errno == EPERM:
             return _host_sysfs(attributes)
+        if type == "proc" and error.errno == EPERM:
+            raise OcipyError("cannot mount proc: Operation not permitted (EPERM)", hint=_HINT_PROC) from None
         if type == "mqueue" and error.errno == EPERM and _is_mqueue("/dev/mqueue"):
             return _host_mqueue(attributes)
         error.filename = type if error.filename in (None, type) else f"{type} {error.filename}"

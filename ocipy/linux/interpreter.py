@@ -30,6 +30,7 @@ INTERPRETER = "/usr/bin/python3"
 KEPT = f"/run/ocipy.{sys.implementation.cache_tag}"
 PYTHON = "python3"
 _EXECUTABLE = "/proc/self/exe"
+_ROOT = (0, 65534)  # the latter is /proc/sys/kernel/overflowuid
 
 
 def is_sealed() -> bool:
@@ -48,9 +49,12 @@ def is_kept() -> bool:
 def ensure_sealed() -> None:
     """Returns when this process is sealed; else it executes its own command line anew, from a sealed interpreter.
 
-    A user other than root needs no seal: the file cannot be written with that user's rights. Raises OSError.
+    No seal is needed where nobody in the container could write the file. Raises OSError.
     """
-    if os.geteuid() or is_sealed():
+    if is_sealed() or not _is_writable():
+        return
+    if os.geteuid():
+        _run_copy()
         return
     descriptor = clone_tree(AT_FDCWD, _EXECUTABLE)
     mount_setattr(descriptor, set=MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
@@ -58,6 +62,25 @@ def ensure_sealed() -> None:
         _keep(descriptor)
     # argv[0] leads the new interpreter to its standard library; the file itself is the sealed one.
     os.execve(f"/proc/self/fd/{descriptor}", sys.orig_argv, os.environment())
+
+
+def _is_writable() -> bool:
+    """Tells whether this process's executable could be written with the rights of this user, or of one that a container
+    of this user might have.
+
+    The host's root is the owner that no other has in its containers; in a user namespace it is shown as nobody.
+    """
+    status = os.stat(_EXECUTABLE)
+    euid = os.geteuid()
+    return status.st_uid == euid or status.st_uid not in _ROOT or os.access(_EXECUTABLE, os.W_OK, effective_ids=True)
+
+
+def _run_copy() -> None:
+    """An ordinary user can make no mount: its own interpreter is executed anew from memory."""
+    from . import sealed_copy
+
+    if not sealed_copy.is_sealed(_EXECUTABLE):
+        os.execve(f"/proc/self/fd/{sealed_copy.seal(_EXECUTABLE)}", sys.orig_argv, os.environment())
 
 
 def _keep(tree: int) -> None:

@@ -9,6 +9,17 @@ from . import os
 TYPE_CHECKING = False
 
 
+_INITIAL_USER_NAMESPACE = 0xEFFFFFFD  # inode: PROC_USER_INIT_INO of linux/proc_ns.h
+
+
+def is_host_root() -> bool:
+    """Tells whether this process is root of the initial user namespace (user_namespaces(7)). Raises OSError.
+
+    By the namespace itself: any other may have a map of ids that looks like the initial one's.
+    """
+    return os.geteuid() == 0 and os.stat("/proc/self/ns/user").st_ino == _INITIAL_USER_NAMESPACE
+
+
 def start_time(pid: int) -> int | None:
     """Gives the start time of a live process in clock ticks since boot, or None when it is gone or a zombie.
 

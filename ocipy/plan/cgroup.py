@@ -18,25 +18,33 @@ if TYPE_CHECKING:
 _PATH = "linux.cgroupsPath"
 
 
-def compile_cgroup(spec: Spec, facts: CgroupFacts, id: str) -> tuple[list[Operation], list[str]]:
+def compile_cgroup(
+    spec: Spec, facts: CgroupFacts, id: str, *, root: bool = True
+) -> tuple[list[Operation], list[str]]:
     """Gives the operations in order and warnings, each a line that starts with the property it is about.
 
+    root: whether the caller is the host's root, who alone may restrict access to devices (nobody else can make or open
+    more of them inside than outside) and give a cgroup away.
     Raises ConfigError for a path that is no cgroup of the container's own and for each limit that this host
     can't set.
     """
     if facts.disabled:
         return [], _unlimited(spec)
     directories = cgroup_directories(spec.linux.cgroupsPath, facts, id)
+    if spec.linux.cgroupsPath and facts.version and not directories:
+        text = f"permission denied to make {spec.linux.cgroupsPath}: take it out, or have a cgroup above it delegated"
+        raise ConfigError([(_PATH, text)])
     operations: list[Operation] = []
     if directories:
         operations.append(CreateCgroup(property=_PATH, directories=directories))
-    limits, warnings = compile_resources(spec.linux.resources or Resources(), facts, directories)
+    limits, warnings = compile_resources(spec.linux.resources or Resources(), facts, directories, root)
     unified = dict(directories).get("")
     if facts.version == 2 and unified:
         operations.append(
             EnableControllers(property=_PATH, root=facts.unified, directory=unified, controllers=facts.available)
         )
-        limits += _delegation(spec, unified)
+        if root:
+            limits += _delegation(spec, unified)
     return operations + limits, warnings
 
 
@@ -67,6 +75,7 @@ def cgroup_directories(path: str, facts: CgroupFacts, id: str) -> tuple[tuple[st
     path: linux.cgroupsPath. Absolute: below each hierarchy's mount point. Relative, or absent and then `id`: below
     the caller's own cgroup; on v2 beside it, because a cgroup that holds processes can't hand controllers down.
     None where cgroups are disabled.
+    Hierarchies in which the caller may make none are left out, as with runc.
     Raises ConfigError when the path has a control character, or `..` leaves nothing of it.
     """
     if facts.disabled:
@@ -84,6 +93,8 @@ def cgroup_directories(path: str, facts: CgroupFacts, id: str) -> tuple[tuple[st
     own = dict(facts.own)
     result = []
     for controllers, mount in mounts:
+        if facts.permitted is not None and controllers not in facts.permitted:
+            continue
         base = [] if path.startswith("/") else _components(own.get(controllers, "/"))
         if facts.version == 2:
             base = base[:-1]

@@ -32,10 +32,22 @@ class Limits:
         directory = self.find(controller)
         if directory is None:
             kind = f"cgroup v{self.facts.version}" if self.facts.version else "without cgroups"
-            problem = property, f"this host ({kind}) has no {controller} controller ({self._remedy(controller)})"
-            if problem not in self.problems:
-                self.problems.append(problem)
+            if self._is_on_host(controller):
+                # The words of runc, for which people search.
+                text = (
+                    f"the container has no cgroup of the {controller} controller: rootless needs no limits + no "
+                    "cgrouppath when no permission is granted for cgroups; have one delegated to this user"
+                )
+            else:
+                text = f"this host ({kind}) has no {controller} controller ({self._remedy(controller)})"
+            if (property, text) not in self.problems:
+                self.problems.append((property, text))
         return directory
+
+    def _is_on_host(self, controller: str) -> bool:
+        if self.facts.version == 2:
+            return controller in (*self.facts.available, "cgroup")
+        return any(controller in controllers.split(",") for controllers, _mount in self.facts.hierarchies)
 
     def _remedy(self, controller: str) -> str:
         from .controllers import remedy

@@ -29,16 +29,17 @@ class V2(Limits):
     """Compiles for a host whose controllers are v2."""
 
     def find(self, controller: str) -> str | None:
-        return self.directories[""] if controller in self.facts.available else None
+        return self.directories.get("") if controller in (*self.facts.available, "cgroup") else None
 
     def devices(self, rules: tuple[DeviceRule, ...]) -> None:
-        """Adds the device program, which needs no controller."""
+        """Adds the device program, which needs no controller; without a cgroup nothing can hold it: a warning."""
+        property = f"{RESOURCES}.devices"
+        directory = self.find("cgroup")
+        if directory is None:
+            self.warn(property, "the container has no cgroup; access to devices is not restricted")
+            return
         self.operations.append(
-            AttachDeviceProgram(
-                property=f"{RESOURCES}.devices",
-                directory=self.directories[""],
-                rules=v2_rules(device_rules(rules)),
-            )
+            AttachDeviceProgram(property=property, directory=directory, rules=v2_rules(device_rules(rules)))
         )
 
     def resources(self, resources: Resources) -> None:
@@ -144,7 +145,7 @@ class V2(Limits):
         if not controller or not rest or not name.isascii() or not name.replace(".", "").replace("_", "").isalnum():
             self.problems.append((property, f"{name!r} is no file of a cgroup, such as memory.high"))
         elif name in _CORE:
-            self.write_in(self.directories[""], property, name, value)
+            self.write(property, "cgroup", name, value)
         elif controller == "cgroup":
             self.problems.append((property, f"{name} is not for a configuration to write"))
         else:

@@ -15,10 +15,10 @@ from .lifecycle import (
 )
 from .namespaces import JoinCgroup, NewCgroupNamespace, compile_namespaces, compile_settings, new_namespaces
 from .operation import Plan
-from .process import AwaitStart, compile_before_root, compile_limits
+from .process import AwaitStart, compile_before_root, compile_limits, inherited_score
 from .program import compile_announcements, compile_become, compile_filters, compile_program, keyring_name
 from .rootfs import compile_rootfs, twin_devices
-from .users import compile_users
+from .users import compile_users, user_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,14 +65,14 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         problems.append(("root", "is required"))
     check_labels(labels(spec), facts, problems, warnings)
     settings, sysctls = compile_settings(spec, problems)
-    mappings, enter = compile_users(spec, problems, warnings)
+    mappings, enter = compile_users(spec, problems, warnings, facts.rootless)
     cgroup: list[Operation] = []
     cgroups: tuple[tuple[str, str], ...] = ()
     before: list[Operation] = []
     after: list[Operation] = []
     try:
         cgroups = cgroup_directories(spec.linux.cgroupsPath, facts.cgroup, request.id)
-        cgroup, notes = compile_cgroup(spec, facts.cgroup, request.id)
+        cgroup, notes = compile_cgroup(spec, facts.cgroup, request.id, root=facts.rootless is None)
         warnings += notes
     except ConfigError as error:
         problems += error.problems
@@ -82,7 +82,9 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         problems += error.problems
     if problems:
         raise ConfigError(problems)
-    opened, create_init = compile_namespaces(spec)
+    user = user_namespace(spec)
+    score = inherited_score(spec.process, facts.rootless) if user and user.path else None
+    opened, create_init = compile_namespaces(spec, score)
     operations = [
         *opened,
         RecordCreating(property="", directory=request.directory),
@@ -92,7 +94,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         *(() if request.started else (ListenForStart(property=""),)),
         create_init,
         *mappings,
-        *(compile_limits(spec.process) if spec.process else ()),
+        *(compile_limits(spec.process, score) if spec.process else ()),
         *_membership(spec, facts, cgroups),
         *settings,
         # The first opens the root, which may lie where only the host's root can go.
@@ -113,13 +115,15 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         *compile_program(spec, request.listen_env),
         *compile_hooks(spec, "poststart"),
     ]
-    return Plan(operations=tuple(operations), cgroups=cgroups, warnings=tuple(warnings))
+    return Plan(
+        operations=tuple(operations), cgroups=cgroups, warnings=tuple(warnings), rootless=facts.rootless
+    )
 
 
 def _membership(spec: Spec, facts: HostFacts, cgroups: tuple[tuple[str, str], ...]) -> list[Operation]:
     """Gives how init gets into its cgroup; on v2 it is born there. The namespace comes after, to have it as root."""
     operations: list[Operation] = []
-    if cgroups and facts.cgroup.version == 1:
+    if any(controllers for controllers, _directory in cgroups):
         operations.append(JoinCgroup(property="linux.cgroupsPath"))
     if "cgroup" in new_namespaces(spec):
         operations.append(NewCgroupNamespace(property="linux.namespaces"))

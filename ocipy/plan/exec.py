@@ -11,7 +11,7 @@ from .labels import check_labels, process_labels
 from .lifecycle import HostOperation
 from .namespaces import JoinCgroup, is_tight
 from .operation import Operation, Plan
-from .process import capability_masks, compile_limits, environment
+from .process import capability_masks, compile_limits, environment, inherited_score
 from .program import compile_announcements, compile_become, compile_filters, compile_program, keyring_name
 from .users import compile_users
 
@@ -68,12 +68,14 @@ class FindHome(HostOperation):
 
 
 class EnterContainer(HostOperation):
-    """ownMemory: the process shares no memory with the command (see CreateInit)."""
+    """ownMemory, oomScore: see CreateInit."""
 
     ownMemory: bool
+    oomScore: int | None = None
 
     def describe(self) -> str:
-        return "make the process in the container's namespaces" + ("; its memory apart" if self.ownMemory else "")
+        text = "make the process in the container's namespaces" + ("; its memory apart" if self.ownMemory else "")
+        return text if self.oomScore is None else f"{text}; OOM score adjustment {self.oomScore}"
 
 
 class OpenTerminal(Operation):
@@ -173,8 +175,9 @@ def compile_exec(spec: Spec, process: Process, facts: HostFacts, request: ExecRe
         operations.append(SetInitialAffinity(property="process.execCPUAffinity.initial", cpus=affinity.initial))
     if "HOME" not in environment(process.env):
         operations.append(FindHome(property="process.user.uid", uid=process.user.uid))
-    operations.append(EnterContainer(property="", ownMemory=is_tight(spec)))
-    operations += compile_limits(process)
+    score = inherited_score(process, facts.rootless)
+    operations.append(EnterContainer(property="", ownMemory=is_tight(spec), oomScore=score))
+    operations += compile_limits(process, score)
     if any(controllers for controllers, _directory in request.cgroups):
         operations.append(JoinCgroup(property="linux.cgroupsPath"))
     operations += enter

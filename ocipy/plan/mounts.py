@@ -72,9 +72,11 @@ class FilesystemMount(Operation):
 
 
 class CgroupMount(Operation):
-    """A view of cgroup v1. hierarchies: name of the directory, controllers, and the container's own directory.
+    """A view of cgroup v1. hierarchies: name of the directory, controllers, and the container's own directory, or that
+    of its creator where it has none.
 
-    namespaced: mounted within the container's cgroup namespace, else its own directory is bound.
+    foreign: names of the latter, which are read-only. namespaced: mounted within the container's cgroup namespace, else
+    the directory is bound.
     """
 
     destination: str
@@ -82,10 +84,11 @@ class CgroupMount(Operation):
     namespaced: bool
     set: int
     propagation: tuple[int, ...]
+    foreign: tuple[str, ...] = ()
 
     def describe(self) -> str:
         names = " ".join(name for name, _controllers, _directory in self.hierarchies)
-        mode = "read-only" if self.set & MOUNT_ATTR_RDONLY else "writable"
+        mode = "read-only" if self.set & MOUNT_ATTR_RDONLY or self.foreign else "writable"
         return f"mount the container's cgroups on {self.destination} ({mode}): {names}"
 
 
@@ -266,19 +269,24 @@ class _Mounts:
             options.recursiveClear &= ~MOUNT_ATTR_RDONLY
         if self.facts.version == 2:
             if self.namespaced:
+                if "" not in self.own:
+                    # What the container's namespace shows is then the caller's own cgroup.
+                    options.set |= MOUNT_ATTR_RDONLY
                 self._filesystem(mount, destination, options, "cgroup2", "cgroup")
             else:
                 self._cgroup_bind(mount, destination, options)
         elif self.facts.version == 1:
             safe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
+            hierarchies, foreign = self._hierarchies()
             self.operations.append(
                 CgroupMount(
                     property=mount.property,
                     destination=destination,
-                    hierarchies=tuple(self._hierarchies()),
+                    hierarchies=hierarchies,
                     namespaced=self.namespaced,
                     set=options.set | options.recursiveSet | safe,
                     propagation=options.propagation,
+                    foreign=foreign,
                 )
             )
         else:
@@ -304,11 +312,14 @@ class _Mounts:
             )
         )
 
-    def _hierarchies(self) -> list[tuple[str, str, str]]:
-        result = []
+    def _hierarchies(self) -> tuple[tuple[tuple[str, str, str], ...], tuple[str, ...]]:
+        result, foreign = [], []
+        callers = dict(self.facts.own)
         for controllers, mounted_at in self.facts.hierarchies:
             name = mounted_at.rstrip("/").rpartition("/")[2] or controllers
-            own = self.own.get(controllers, "")
-            if own or self.namespaced:
-                result.append((name, controllers, own))
-        return result
+            own = self.own.get(controllers)
+            if own is None:
+                foreign.append(name)
+                own = mounted_at + callers.get(controllers, "/").rstrip("/")
+            result.append((name, controllers, own))
+        return tuple(result), tuple(foreign)

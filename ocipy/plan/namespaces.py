@@ -45,6 +45,7 @@ class CreateInit(Operation):
     """Make the init process. new, joined: namespace types. offsets: clock, seconds, nanoseconds.
 
     ownMemory: init shares no memory with the command, because a copy could be too much for the container's limit.
+    oomScore: adjustment that it is born with, or None.
     """
 
     side: ClassVar[str] = HOST
@@ -52,6 +53,7 @@ class CreateInit(Operation):
     joined: tuple[str, ...]
     offsets: tuple[tuple[str, int, int], ...]
     ownMemory: bool
+    oomScore: int | None = None
 
     def describe(self) -> str:
         text = f"make the init process in new namespaces: {', '.join(self.new) or 'none'}"
@@ -59,6 +61,8 @@ class CreateInit(Operation):
             text += f"; joining: {', '.join(self.joined)}"
         for clock, seconds, nanoseconds in self.offsets:
             text += f"; clock {clock} offset {seconds} s {nanoseconds} ns"
+        if self.oomScore is not None:
+            text += f"; OOM score adjustment {self.oomScore}"
         return text + ("; its memory apart from ours" if self.ownMemory else "")
 
 
@@ -106,8 +110,11 @@ def new_namespaces(spec: Spec) -> set[str]:
     return {namespace.type for namespace in spec.linux.namespaces if not namespace.path}
 
 
-def compile_namespaces(spec: Spec) -> tuple[list[Operation], Operation]:
-    """Gives the operations that open the namespaces to join, and the one that makes init."""
+def compile_namespaces(spec: Spec, score: int | None = None) -> tuple[list[Operation], Operation]:
+    """Gives the operations that open the namespaces to join, and the one that makes init.
+
+    score: OOM score adjustment that init must be born with, or None.
+    """
     changed = {_namespace_of(_sysctl_path(name)) for name, _value in spec.linux.sysctl}
     if spec.hostname or spec.domainname:
         changed.add("uts")
@@ -125,6 +132,7 @@ def compile_namespaces(spec: Spec) -> tuple[list[Operation], Operation]:
         joined=tuple(namespace.type for namespace in spec.linux.namespaces if namespace.path),
         offsets=tuple((offset.clock, offset.secs, offset.nanosecs) for offset in spec.linux.timeOffsets),
         ownMemory=is_tight(spec),
+        oomScore=score,
     )
     return opened, create
 

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar
 
+    from .facts import Rootless
+
 HOST = "host"
 CONTAINER = "container"
 
@@ -35,8 +37,12 @@ class Operation(Record):
 
 
 class Plan(Record):
-    """operations: in the order of execution. cgroups: controllers and directory. warnings: lines for a person."""
+    """operations: in the order of execution. cgroups: controllers and directory. warnings: lines for a person.
+
+    rootless: the caller, unless that is the host's root.
+    """
 
     operations: tuple[Operation, ...]
     cgroups: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    rootless: Rootless | None = None

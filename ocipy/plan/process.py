@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from ..spec.model import Capabilities, Process
-    from .facts import HostFacts
+    from .facts import HostFacts, Rootless
 
 
 class NewSessionKeyring(Operation):
@@ -247,10 +247,19 @@ def compile_identity(
     return operations
 
 
-def compile_limits(process: Process) -> list[Operation]:
-    """Gives what is set from the host's side: root of a user namespace may neither lower a score nor raise a limit."""
+def inherited_score(process: Process | None, rootless: Rootless | None) -> int | None:
+    """Gives the OOM score adjustment that an ordinary user's process must be born with where it joins a user namespace
+    that has others in it, or None."""
+    return process.oomScoreAdj if process and rootless and rootless.is_user else None
+
+
+def compile_limits(process: Process, inherited: int | None = None) -> list[Operation]:
+    """Gives what is set from the host's side: root of a user namespace may neither lower a score nor raise a limit.
+
+    inherited: OOM score adjustment that the process is born with, or None.
+    """
     operations: list[Operation] = []
-    if process.oomScoreAdj is not None:
+    if process.oomScoreAdj is not None and inherited is None:
         operations.append(SetOOMScore(property="process.oomScoreAdj", value=process.oomScoreAdj))
     operations += [
         RaiseRlimit(property=f"{limit.property}.hard", type=limit.type, hard=limit.hard) for limit in process.rlimits

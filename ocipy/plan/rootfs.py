@@ -162,7 +162,7 @@ def compile_rootfs(
     else:
         before += mounts
         after += finish
-    before += _devices(spec, problems)
+    before += _devices(spec, facts, problems)
     if spec.process:
         before.append(MakeWorkingDirectory(property="process.cwd", path=spec.process.cwd))
     after += _restrictions(spec, own_mounts, problems)
@@ -197,8 +197,8 @@ def _enter(own_mounts: bool, no_pivot: bool, propagation: int) -> Operation:
     return kind(property="root.path", propagation=final)
 
 
-def _devices(spec: Spec, problems: list[tuple[str, str]]) -> list[Operation]:
-    bind = user_namespace(spec) is not None
+def _devices(spec: Spec, facts: HostFacts, problems: list[tuple[str, str]]) -> list[Operation]:
+    bind = user_namespace(spec) is not None or facts.rootless is not None
     # A /dev that is bound from elsewhere is complete, and not ours to change: runc leaves it alone, too.
     foreign = any(
         clean(mount.destination) == "/dev" and ("bind" in mount.options or "rbind" in mount.options)

@@ -10,20 +10,30 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from ..spec.model import IDMapping, Namespace, Spec
+    from .facts import Rootless
 
-    # First id in the container, first id on the host, how many.
+    # First id in the container, first id as the caller has it, how many.
     Mappings = tuple[tuple[int, int, int], ...]
 
 _MOST = 340  # lines that the kernel takes: user_namespaces(7)
 
 
 class WriteIDMappings(Operation):
+    """newuidmap, newgidmap: programs that write what the caller may not, or "". setgroups: False denies setgroups(2)
+    for good, without which a user may not map its own group: user_namespaces(7).
+    """
+
     side: ClassVar[str] = HOST
     uids: Mappings
     gids: Mappings
+    newuidmap: str = ""
+    newgidmap: str = ""
+    setgroups: bool = True
 
     def describe(self) -> str:
-        return f"map users {_ranges(self.uids)}; groups {_ranges(self.gids)}"
+        users, groups = (f" by {program}" if program else "" for program in (self.newuidmap, self.newgidmap))
+        denied = "" if self.setgroups else "; deny setgroups"
+        return f"map users {_ranges(self.uids)}{users}; groups {_ranges(self.gids)}{groups}{denied}"
 
 
 class EnterUserNamespace(Operation):
@@ -45,13 +55,18 @@ def user_namespace(spec: Spec) -> Namespace | None:
 
 
 def compile_users(
-    spec: Spec, problems: list[tuple[str, str]], warnings: list[str]
+    spec: Spec, problems: list[tuple[str, str]], warnings: list[str], rootless: Rootless | None = None
 ) -> tuple[list[Operation], list[Operation]]:
     """Gives what writes the mappings, and what makes init one of the users that they map.
 
     Appends to problems what the kernel would refuse, or would give nobody's rights.
     """
     namespace = user_namespace(spec)
+    writers = {}
+    if rootless and rootless.is_user:
+        from .rootless import writers_of_mappings
+
+        writers = writers_of_mappings(spec, rootless, problems)
     both = (("uidMappings", spec.linux.uidMappings), ("gidMappings", spec.linux.gidMappings))
     if namespace is None:
         problems += [
@@ -73,10 +88,10 @@ def compile_users(
             ("uid", user.uid, spec.linux.uidMappings), ("gid", user.gid, spec.linux.gidMappings),
             *((f"additionalGids[{i}]", id, spec.linux.gidMappings) for i, id in enumerate(user.additionalGids)),
         ):  # fmt: skip
-            if _on_host(mappings, id) is None:
+            if id_on_host(mappings, id) is None:
                 problems.append((f"process.user.{name}", f"{id} is not mapped in the user namespace"))
     uids, gids = ([(m.containerID, m.hostID, m.size) for m in mappings] for _name, mappings in both)
-    write = WriteIDMappings(property="linux.uidMappings", uids=tuple(uids), gids=tuple(gids))
+    write = WriteIDMappings(property="linux.uidMappings", uids=tuple(uids), gids=tuple(gids), **writers)
     enter = EnterUserNamespace(
         property="linux.uidMappings", uid=_first(spec.linux.uidMappings), gid=_first(spec.linux.gidMappings)
     )
@@ -100,7 +115,7 @@ def _problem(mappings: Sequence[IDMapping]) -> str:
     return ""
 
 
-def _on_host(mappings: Sequence[IDMapping], id: int) -> int | None:
+def id_on_host(mappings: Sequence[IDMapping], id: int) -> int | None:
     """Gives an id of the container as the host sees it, None when it is not mapped."""
     for mapping in mappings:
         if mapping.containerID <= id < mapping.containerID + mapping.size:
@@ -114,7 +129,7 @@ def uid_on_host(spec: Spec) -> int:
     namespace = user_namespace(spec)
     if namespace is None:
         return uid
-    return 0 if namespace.path else _on_host(spec.linux.uidMappings, uid) or 0
+    return 0 if namespace.path else id_on_host(spec.linux.uidMappings, uid) or 0
 
 
 def _first(mappings: Sequence[IDMapping]) -> int:

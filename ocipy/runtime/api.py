@@ -18,7 +18,7 @@ from .pause import pause, resume
 from .ps import container_processes
 from .start import start
 from .state import Container as _Container
-from .store import Store
+from .store import Store, default_root
 from .update import update
 from .wait import wait
 
@@ -91,10 +91,13 @@ class Container:
 
 
 class Runtime:
-    """The containers below a root directory. log: file for errors and warnings in runc's JSON shape, or ""."""
+    """The containers below a root directory, by default that of the command line.
 
-    def __init__(self, root: str = "/run/ocipy", *, log: str = "") -> None:
-        self.store = Store(root)
+    log: file for errors and warnings in runc's JSON shape, or "".
+    """
+
+    def __init__(self, root: str = "", *, log: str = "") -> None:
+        self.store = Store(root or default_root())
         self.log = Log(log, "json")
 
     def create(self, id: str, **options: Any) -> Container:

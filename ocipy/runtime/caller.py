@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..errors import OcipyError
 from ..linux import os
+from ..linux.proc import is_host_root
+from ..plan.facts import Rootless
 from ..plan.users import user_namespace
 
 TYPE_CHECKING = False
@@ -40,6 +42,17 @@ def preserve(count: int) -> None:
             os.set_inheritable(number, True)
         except OSError:
             raise OcipyError(f"file descriptor {number} is to be preserved but is not open") from None
+
+
+def caller(rootless: str) -> Rootless | None:
+    """Gives who makes the container, None for the host's root. rootless: true, false (None as well) or auto."""
+    if rootless == "false" or is_host_root():
+        return None
+    from .id_mapper import program
+
+    return Rootless(
+        uid=os.geteuid(), gid=os.getegid(), newuidmap=program("newuidmap"), newgidmap=program("newgidmap")
+    )
 
 
 def absolute(path: str) -> str:

@@ -13,7 +13,7 @@ from ..plan.facts import HostFacts
 from ..plan.labels import labels
 from ..record import Record
 from ..spec.load import load
-from .caller import absolute, grantable, notify_address, passed_sockets
+from .caller import absolute, caller, grantable, notify_address, passed_sockets
 from .creation import Creation
 from .state import OCI_VERSION, Container
 from .store import Store, in_use
@@ -29,6 +29,7 @@ class CreateOptions(Record):
     """What `create` and `run` take. Paths as given, "" when not; bundle: directory of config.json.
 
     cgroups: False to make and touch none.
+    rootless: true, false or auto, whether the caller is taken for one that is not the host's root.
     """
 
     bundle: str = "."
@@ -39,6 +40,7 @@ class CreateOptions(Record):
     no_new_keyring: bool = False
     preserve_fds: int = 0
     cgroups: bool = True
+    rootless: str = "auto"
 
 
 def create(
@@ -111,9 +113,13 @@ def plan_create(
         pidfd_socket=absolute(options.pidfd_socket),
     )
     modules = security_modules() if labels(spec) else ()
-    cgroup = detect()
+    cgroup, rootless = detect(), caller(options.rootless)
     cgroup.disabled = not options.cgroups
-    facts = HostFacts(cgroup=cgroup, capabilities=grantable(spec), modules=modules)
+    if rootless or options.rootless == "true":
+        from ..cgroup.permission import with_permissions
+
+        cgroup = with_permissions(cgroup, spec.linux.cgroupsPath, id)
+    facts = HostFacts(cgroup=cgroup, capabilities=grantable(spec), modules=modules, rootless=rootless)
     return compile_create(spec, facts, request)
 
 

@@ -90,7 +90,7 @@ class Creation(Walk):
         try:
             if self.pidfd >= 0:
                 kill_all(self.container.cgroups)
-                remove(self.container.cgroups, self.container.record["cgroups_found"])
+                remove(self.container.cgroups, self.container.record.get("cgroups_found", ()))
         except OcipyError as error:
             self.log.warning(str(error))
         remove_made(self.cgroups_made)

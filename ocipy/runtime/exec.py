@@ -9,7 +9,7 @@ from ..init.context import open_proc
 from ..init.enter import Entry, enter
 from ..init.users import find_home
 from ..linux import os, process
-from ..linux.proc import wait_ended
+from ..linux.proc import is_host_root, wait_ended
 from ..linux.security import security_modules
 from ..plan.exec import Changes, ExecRequest, changed_process, compile_exec, completed_process, sub_cgroups
 from ..plan.facts import CgroupFacts, HostFacts
@@ -17,8 +17,8 @@ from ..plan.labels import process_labels
 from ..record import Record
 from ..spec.load import load, load_process
 from . import process_operations
-from .caller import absolute, grantable, preserve
-from .state import CREATING, PAUSED, STOPPED, Container
+from .caller import absolute, caller, grantable, preserve
+from .state import CREATED, CREATING, PAUSED, STOPPED, Container
 from .store import CONFIG
 from .walk import Walk, failure
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from .store import Store
 
 _NAMESPACES = (
-    process.CLONE_NEWNS | process.CLONE_NEWUTS | process.CLONE_NEWIPC | process.CLONE_NEWNET | process.CLONE_NEWPID
-    | process.CLONE_NEWTIME
+    ("mnt", process.CLONE_NEWNS), ("uts", process.CLONE_NEWUTS), ("ipc", process.CLONE_NEWIPC),
+    ("net", process.CLONE_NEWNET), ("pid", process.CLONE_NEWPID), ("time", process.CLONE_NEWTIME),
 )  # fmt: skip
 
 
@@ -39,7 +39,7 @@ class ExecOptions(Record):
     """What `exec` takes. Paths as given, "" when not.
 
     process: file with a process block, which is then all that counts; changes: what is asked of the container's own
-    process otherwise. cgroups: paths below the container's.
+    process otherwise. cgroups: paths below the container's. rootless: as of CreateOptions.
     """
 
     process: str = ""
@@ -51,6 +51,7 @@ class ExecOptions(Record):
     preserve_fds: int = 0
     cgroups: tuple[str, ...] = ()
     ignore_paused: bool = False
+    rootless: str = "auto"
 
 
 def execute(store: Store, id: str, options: ExecOptions, log: Log) -> int:
@@ -77,6 +78,9 @@ def _open(container: Container, ignore_paused: bool) -> int:
     status = container.status()
     if status == CREATING:
         raise OcipyError("cannot exec in a container that is being created")
+    if status == CREATED and os.geteuid():
+        # Its init cannot be dumped before the program begins, so that nobody but root may have its namespaces.
+        raise OcipyError("cannot exec in a container that has not been started, unless as root", hint="start it")
     if status == PAUSED and not ignore_paused:
         raise OcipyError("cannot exec in a paused container (use --ignore-paused to override)")
     target = container.open_init()
@@ -122,8 +126,9 @@ def _plan(container: Container, spec: Spec, wanted: Process, options: ExecOption
     else:
         cgroups = join.current(container.record["init_process_pid"], container.cgroups)
     facts = HostFacts(
-        cgroup=CgroupFacts(), capabilities=grantable(spec), modules=security_modules() if process_labels(wanted) else ()
-    )
+        cgroup=CgroupFacts(), capabilities=grantable(spec), rootless=caller(options.rootless),
+        modules=security_modules() if process_labels(wanted) else (),
+    )  # fmt: skip
     request = ExecRequest(
         id=container.id,
         cgroups=tuple(cgroups.items()),
@@ -217,15 +222,20 @@ def look_up_home(joining: Joining, property: str, uid: int) -> None:
         os.close(proc)
 
 
-def enter_container(joining: Joining, property: str, own_memory: bool) -> None:
+def enter_container(joining: Joining, property: str, own_memory: bool, score: int | None) -> None:
     """Makes the process, which has the container's part of the plan from its birth."""
     init, into = process_operations.new_process(joining)
     init.home = joining.home
-    flags = _NAMESPACES | (process.CLONE_NEWUSER if is_other(joining.init_pid, "user") else 0)
+    root = is_host_root()
+    flags = process.CLONE_NEWUSER if is_other(joining.init_pid, "user") else 0
+    for kind, flag in _NAMESPACES:
+        # Who is not the host's root may not enter those of the host, not even where it is already.
+        if root or is_other(joining.init_pid, kind):
+            flags |= flag
     late = process.CLONE_NEWCGROUP if is_other(joining.init_pid, "cgroup") else 0
     joining.verify_target()
     assert joining.channel
-    entry = Entry(joining.target, flags, late, into, own_memory)
+    entry = Entry(joining.target, flags, late, into, own_memory, score)
     joining.pid, joining.pidfd = enter(entry, init, joining.container_turns, joining.channel)
     if into >= 0:
         os.close(into)

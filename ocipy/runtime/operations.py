@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..cgroup.device_program import Rule
+    from ..plan.users import Mappings
     from .creation import Creation
 
 
@@ -86,7 +87,7 @@ def listen_for_start(creation: Creation, property: str) -> None:
 
 def create_init(
     creation: Creation, property: str, new: tuple[str, ...], joined: tuple[str, ...],
-    offsets: tuple[tuple[str, int, int], ...], own_memory: bool,
+    offsets: tuple[tuple[str, int, int], ...], own_memory: bool, score: int | None,
 ) -> None:  # fmt: skip
     """Makes the init process, which has the container's part of the plan from its birth."""
     flags = 0
@@ -100,7 +101,7 @@ def create_init(
         init.descriptors["start"] = [creation.listener.detach()]
     if creation.notify >= 0:
         init.descriptors["NOTIFY_SOCKET"] = [creation.notify]
-    born = Birth(flags, creation.namespaces, offsets, into, own_memory)
+    born = Birth(flags, creation.namespaces, offsets, into, own_memory, score)
     assert creation.channel
     creation.pid, creation.pidfd = make_init(born, init, creation.container_turns, creation.channel)
     for descriptor in (into, *(descriptor for _kind, descriptor in creation.namespaces)):
@@ -113,10 +114,18 @@ def create_init(
 
 
 def write_id_mappings(
-    creation: Creation, property: str, uids: tuple[tuple[int, int, int], ...], gids: tuple[tuple[int, int, int], ...]
+    creation: Creation, property: str, uids: Mappings, gids: Mappings, newuidmap: str, newgidmap: str, setgroups: bool
 ) -> None:
-    for name, mappings in (("uid_map", uids), ("gid_map", gids)):
-        write_proc(creation, name, "".join(f"{inside} {outside} {size}\n" for inside, outside, size in mappings))
+    if not setgroups:
+        write_proc(creation, "setgroups", "deny")
+    for kind, mappings, program in (("uid", uids, newuidmap), ("gid", gids, newgidmap)):
+        if program:
+            from .id_mapper import map_ids
+
+            map_ids(f"linux.{kind}Mappings", program, creation.pid, mappings)
+        else:
+            text = "".join(f"{inside} {outside} {size}\n" for inside, outside, size in mappings)
+            write_proc(creation, f"{kind}_map", text)
 
 
 def record_created(creation: Creation, property: str) -> None:

@@ -22,14 +22,37 @@ _PTS_MAJORS = range(136, 144)  # Documentation/admin-guide/devices.txt: the slav
 def container_processes(container: Container) -> list[int]:
     """Gives the pids of all processes in the container's cgroups, ascending; none when it has stopped.
 
-    Raises OcipyError when it has no cgroup: nothing else knows which they are.
+    Without a cgroup, as an ordinary user's container may be, those of its own pid namespace. Raises OcipyError when it
+    has none of these: nothing else knows which they are.
     """
+    if not container.cgroups and container.record["own_pids"]:
+        return _in_namespace(container)
     cgroups = container.require_cgroups()
     try:
         # Those of a pid namespace that this process doesn't see are listed as 0.
         return [pid for pid in processes(cgroups) if pid]
     except OSError as error:
         raise OcipyError(f"cannot list the processes: {describe_os_error(error)}") from None
+
+
+def _in_namespace(container: Container) -> list[int]:
+    pidfd = container.open_init()
+    if pidfd is None:
+        return []
+    os.close(pidfd)
+    init = container.record["init_process_pid"]
+    wanted = _pid_namespace(init)
+    # That of a process that cannot be dumped, such as an init before start, may not be looked at.
+    return sorted({init, *(pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+                           if wanted and _pid_namespace(pid) == wanted)})  # fmt: skip
+
+
+def _pid_namespace(pid: int) -> int:
+    """Gives the inode of a process's pid namespace, 0 when it cannot be told."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/pid").st_ino
+    except OSError:
+        return 0
 
 
 def table(pids: Sequence[int]) -> str:

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_NO_CGROUP = "create it without --cgroup-manager disabled; an ordinary user needs a cgroup that is delegated to it"
 OCI_VERSION = "1.3.0"
 
 CREATING = "creating"
@@ -53,7 +54,7 @@ class Container:
     def require_cgroups(self) -> dict[str, str]:
         """Gives the cgroups, for what cannot be done without. Raises OcipyError when the container has none."""
         if not self.cgroups:
-            raise OcipyError(f"container {self.id} has no cgroup", hint="create it without --cgroup-manager disabled")
+            raise OcipyError(f"container {self.id} has no cgroup", hint=_NO_CGROUP)
         return self.cgroups
 
     def open_init(self) -> int | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import _stat as stat
 
-from ..errors import OcipyError
+from ..errors import OcipyError, describe_os_error
 from ..linux import os
+from ..linux.proc import is_host_root
 from ..spec import jsontext
 
 TYPE_CHECKING = False
@@ -29,6 +30,19 @@ CONFIG = "config.json"
 START = "start"
 EXIT = "exit"
 NO_CGROUP = "no-cgroup"
+
+
+def default_root() -> str:
+    """Gives the state directory that runc would take: XDG_RUNTIME_DIR counts for users, and for root of a user
+    namespace that is made for one of them.
+    """
+    environment = os.environment()
+    directory = environment.get("XDG_RUNTIME_DIR", "")
+    if directory.startswith("/") and (
+        os.geteuid() or (environment.get("USER") != "root" and not is_host_root())
+    ):
+        return f"{directory}/ocipy"
+    return "/run/ocipy"
 
 
 def check_id(id: str) -> None:
@@ -77,12 +91,22 @@ class Store:
         """Makes the directory of a new container, which no other has then. Raises OcipyError when it is in use."""
         directory = self.directory(id)
         try:
-            os.mkdir(directory, 0o700)
-        except FileNotFoundError:
-            os.makedirs(self.root, 0o700)
-            os.mkdir(directory, 0o700)
+            try:
+                os.mkdir(directory, 0o700)
+            except FileNotFoundError:
+                # The sticky bit keeps what is in XDG_RUNTIME_DIR from being cleaned up (XDG Base Directory).
+                os.makedirs(self.root, 0o1700 if os.geteuid() else 0o700)
+                os.mkdir(directory, 0o700)
         except FileExistsError:
             raise in_use(id) from None
+        except PermissionError as error:
+            raise self._closed(error) from None
+
+    def _closed(self, error: PermissionError) -> OcipyError:
+        return OcipyError(
+            f"state directory {self.root}: {describe_os_error(error)}",
+            hint="use --root with a directory of this user, or set XDG_RUNTIME_DIR",
+        )
 
     def save(self, id: str, record: dict[str, Any]) -> None:
         """Replaces state.json at once: a reader, or a crash, sees the old or the new one and nothing between."""
@@ -166,6 +190,8 @@ class Store:
             status = os.lstat(directory)
         except FileNotFoundError:
             return False
+        except PermissionError as error:
+            raise self._closed(error) from None
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             raise OcipyError(
                 f"{directory} was not made by this user", hint="use a --root that nobody else can write to"
@@ -173,12 +199,16 @@ class Store:
         return True
 
     def ids(self) -> list[str]:
-        """Gives the ids of all containers, sorted. Raises OSError when the root cannot be listed.
+        """Gives the ids of all containers, sorted. Raises OcipyError, OSError when the root cannot be listed.
 
         A directory whose name is no id, such as that of compiled seccomp filters, is none of them.
         """
+        try:
+            entries = os.scandir(self.root)
+        except PermissionError as error:
+            raise self._closed(error) from None
         return sorted(
-            entry.name for entry in os.scandir(self.root)
+            entry.name for entry in entries
             if entry.is_dir(follow_symlinks=False) and _ID_CHARACTERS.issuperset(entry.name)
         )
 

@@ -8,10 +8,6 @@ times (60), and deterministically where a hook or a paused system call can stand
 Not applicable yet, and what brings each:
 
     id                                        why                                               comes with
-    CVE-2023-25809 (rootless part)            needs an unprivileged caller                      rootless
-    CVE-2014-8989 (setgroups)                 asking for a user namespace is refused            rootless
-    CVE-2014-5206, -5207 (locked flags)       asking for a user namespace is refused            user namespaces
-    crun 1.29 (identity map)                  nothing depends on the initial user namespace     rootless
     seccomp listener (races of an agent)      asking for a listener is refused                  seccomp listener
     CVE-2019-16884, -2025-62596 (labels)      asking for a profile or label is refused          AppArmor, SELinux
     crun 1.12 (order of attr files)           as above                                          AppArmor

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from support import host
 from support.hostile import Attempt, Canary, Trace
+from support.ordinary import user, user_interpreter  # noqa: F401 (fixtures are found by their names here)
 from support.runtime import command
 
 

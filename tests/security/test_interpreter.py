@@ -229,7 +229,7 @@ def test_sec_python_nothing_is_imported_late():
 
     for room in ("init", "linux"):
         for path in (PACKAGE / room).glob("*.py"):
-            if path.name in ("proc.py", "bpf.py"):  # the host's side alone
+            if path.name in ("proc.py", "bpf.py", "interpreter.py"):  # the host's side alone
                 continue
             for function in ast.walk(ast.parse(path.read_text())):
                 if isinstance(function, ast.FunctionDef):

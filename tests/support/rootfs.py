@@ -30,6 +30,8 @@ class Context:
         self.bundle = bundle
         self.readonly_later = {}
         self.kernel_mounts = {}
+        self.mounted = None
+        self.descriptors = {}
 
 
 def isolated(check, flags=CLONE_NEWNS):

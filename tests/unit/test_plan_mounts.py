@@ -197,12 +197,21 @@ def test_sec_2023_25809_cgroups_of_others_are_never_writable():
 def test_cgroup_v1_is_one_view_of_every_hierarchy():
     operation = only(CGROUP, cgroup=V1, cgroups=(("cpu,cpuacct", "/own"),))
     assert operation.namespaced and operation.set & kernel.MOUNT_ATTR_RDONLY
-    assert operation.hierarchies == (("cpu,cpuacct", "cpu,cpuacct", "/own"), ("systemd", "name=systemd", ""))
+    assert operation.hierarchies == (("cpu,cpuacct", "cpu,cpuacct", "/own"), ("systemd", "name=systemd", "/c/systemd"))
 
 
-def test_cgroup_v1_without_a_namespace_shows_only_the_containers_own():
-    operation = only(CGROUP, cgroup=V1, cgroups=(("cpu,cpuacct", "/own"),), namespaces=("mount",))
-    assert operation.hierarchies == (("cpu,cpuacct", "cpu,cpuacct", "/own"),)
+@pytest.mark.parametrize("namespaces", [("mount",), ("mount", "cgroup")])
+def test_sec_2023_25809_cgroup_v1_of_the_caller_is_never_writable(namespaces):
+    """Where a user may make none for the container, it sees its creator's."""
+    writable = {**CGROUP, "options": ("rw",)}
+    operation = only(writable, cgroup=V1, cgroups=(("cpu,cpuacct", "/own"),), namespaces=namespaces)
+    assert not operation.set & kernel.MOUNT_ATTR_RDONLY and operation.foreign == ("systemd",)
+    assert operation.namespaced == ("cgroup" in namespaces)
+
+
+def test_sec_2023_25809_cgroup_v2_of_the_caller_is_never_writable():
+    operation = only({**CGROUP, "options": ("rw",)}, cgroups=())
+    assert operation.type == "cgroup2" and operation.set & kernel.MOUNT_ATTR_RDONLY
 
 
 def test_cgroup_mount_on_a_host_without_cgroups_is_refused():
