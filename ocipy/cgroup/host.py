@@ -53,9 +53,9 @@ def _unified_facts(mount: str, own: dict[str, str]) -> CgroupFacts:
 
 
 def _mount_point(controllers: str) -> str | None:
-    """A hierarchy of several controllers is mounted under the whole list or has a symlink for each."""
+    """A hierarchy of several controllers is mounted under the whole list, with a link for each, or under the first."""
     name = controllers.removeprefix("name=")
-    for candidate in (name.split(",")[0], name):
+    for candidate in (name, name.split(",")[0]):
         mount = f"{_ROOT}/{candidate}"
         if _is(mount, CGROUP_SUPER_MAGIC):
             return mount
