@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import _socket
 
-from ..linux import libraries, os
+from ..linux import library, os
+from ..linux.libsystemd import NAME
 from .finding import note, ok, text_of
 
 TYPE_CHECKING = False
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 TITLE = "systemd"
 _MEANS = "cgroups cannot be left to systemd (--systemd-cgroup)"
 _REMEDY = "use the cgroupfs manager: podman --cgroup-manager cgroupfs, containerd SystemdCgroup = false"
-_LIBRARY = "libsystemd.so.0"
 
 
 def look(host: Host) -> Iterator[Finding]:
@@ -31,10 +31,10 @@ def look(host: Host) -> Iterator[Finding]:
         if host.uid:
             directory = os.environment().get("XDG_RUNTIME_DIR") or f"/run/user/{host.uid}"
             yield _bus("user bus", f"{directory}/bus")
-    if libraries.is_there(_LIBRARY):
-        yield ok("libsystemd", _LIBRARY)
+    if library.is_there(NAME):
+        yield ok("libsystemd", NAME)
     else:
-        yield note("libsystemd", f"no {_LIBRARY}", _MEANS, "apt install libsystemd0")
+        yield note("libsystemd", f"no {NAME}", _MEANS, "apt install libsystemd0")
 
 
 def _bus(name: str, path: str) -> Finding:

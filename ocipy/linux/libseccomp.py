@@ -9,8 +9,9 @@ import _ctypes
 import errno
 import struct
 
-from . import os
+from . import library, os
 from .libc import Word, failure
+from .library import Int, ToInt, ToPointer, ToUnsigned, Unsigned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,34 +31,11 @@ _CTL_OPTIMIZE = 8
 _BINARY_TREE = 2
 
 
-class _Int(_ctypes._SimpleCData):  # type: ignore[type-arg]
-    _type_ = "i"
-
-
 class _Byte(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "B"
 
 
-class _Unsigned(_ctypes._SimpleCData):  # type: ignore[type-arg]
-    _type_ = "I"
-
-
-class _ToInt(_ctypes.CFuncPtr):
-    _flags_ = _ctypes.FUNCFLAG_CDECL
-    _restype_ = _Int
-
-
-class _ToUnsigned(_ctypes.CFuncPtr):
-    _flags_ = _ctypes.FUNCFLAG_CDECL
-    _restype_ = _Unsigned
-
-
-class _ToPointer(_ctypes.CFuncPtr):
-    _flags_ = _ctypes.FUNCFLAG_CDECL
-    _restype_ = Word
-
-
-class Library:
+class Library(library.Library):
     """The loaded library.
 
     version: such as 2.5.4. native: token of this machine's architecture (SCMP_ARCH_*).
@@ -65,30 +43,23 @@ class Library:
     """
 
     def __init__(self) -> None:
-        self._handle = _ctypes.dlopen(NAME, os.RTLD_NOW)
-        version = self._function(_ToPointer, "seccomp_version")()
+        super().__init__(NAME)
+        version = self.function(ToPointer, "seccomp_version")()
         self.version = ".".join(map(str, struct.unpack("3I", _read(version, 12))))
-        self.native: int = self._function(_ToUnsigned, "seccomp_arch_native")()
-        self._resolve_architecture = self._function(_ToUnsigned, "seccomp_arch_resolve_name", Word)
-        self._resolve_call = self._function(_ToInt, "seccomp_syscall_resolve_name_arch", _Unsigned, Word)
-        self._init = self._function(_ToPointer, "seccomp_init", _Unsigned)
-        self._release = self._function(_ToInt, "seccomp_release", Word)
-        self._attr_set = self._function(_ToInt, "seccomp_attr_set", Word, _Unsigned, _Unsigned)
-        self._arch_add = self._function(_ToInt, "seccomp_arch_add", Word, _Unsigned)
-        self._rule_add = self._function(
-            _ToInt, "seccomp_rule_add_array", Word, _Unsigned, _Int, _Unsigned, Word
-        )
-        self._export = self._function(_ToInt, "seccomp_export_bpf", Word, _Int)
-
-    def _function(self, kind: Any, name: str, *arguments: Any) -> Any:
-        function = kind(_ctypes.dlsym(self._handle, name))
-        function.argtypes = arguments
-        return function
+        self.native: int = self.function(ToUnsigned, "seccomp_arch_native")()
+        self._resolve_architecture = self.function(ToUnsigned, "seccomp_arch_resolve_name", Word)
+        self._resolve_call = self.function(ToInt, "seccomp_syscall_resolve_name_arch", Unsigned, Word)
+        self._init = self.function(ToPointer, "seccomp_init", Unsigned)
+        self._release = self.function(ToInt, "seccomp_release", Word)
+        self._attr_set = self.function(ToInt, "seccomp_attr_set", Word, Unsigned, Unsigned)
+        self._arch_add = self.function(ToInt, "seccomp_arch_add", Word, Unsigned)
+        self._rule_add = self.function(ToInt, "seccomp_rule_add_array", Word, Unsigned, Int, Unsigned, Word)
+        self._export = self.function(ToInt, "seccomp_export_bpf", Word, Int)
 
     def api_level(self) -> int:
         """Gives which features of the kernel library and kernel have in common (seccomp_api_get(3)); 0 before 2.4."""
         try:
-            level: int = self._function(_ToUnsigned, "seccomp_api_get")()
+            level: int = self.function(ToUnsigned, "seccomp_api_get")()
         except OSError:
             return 0
         return level
