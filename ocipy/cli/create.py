@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..errors import OcipyError
 from ..linux.interpreter import ensure_sealed
 from .options import Option, Verb, number
 
@@ -25,7 +24,7 @@ VERB = Verb("make a container from a bundle", operands="ID", least=1, most=1, op
 
 
 def execute(settings: Settings, arguments: Arguments) -> int:
-    require_sealed(settings)
+    require_sealed()
     from ..runtime.create import create
     from ..runtime.store import Store
 
@@ -33,10 +32,8 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     return 0
 
 
-def require_sealed(settings: Settings) -> None:
+def require_sealed() -> None:
     """Returns in a process that may make a container, which may be this command line executed anew."""
-    if settings.cgroup_manager == "systemd":
-        raise OcipyError("cgroup manager systemd is not supported yet", hint="use --cgroup-manager cgroupfs")
     try:
         ensure_sealed()
     except OSError as error:
@@ -57,6 +54,6 @@ def create_options(settings: Settings, arguments: Arguments) -> CreateOptions:
         no_pivot=arguments["no-pivot"],
         no_new_keyring=arguments["no-new-keyring"],
         preserve_fds=number(arguments["preserve-fds"], "preserve-fds"),
-        cgroups=settings.cgroup_manager != "disabled",
+        cgroup_manager=settings.cgroup_manager,
         rootless=settings.rootless,
     )

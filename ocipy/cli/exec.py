@@ -45,7 +45,7 @@ VERB = Verb(
 
 def execute(settings: Settings, arguments: Arguments) -> int:
     try:
-        require_sealed(settings)
+        require_sealed()
         from ..runtime.exec import execute
         from ..runtime.store import Store
 

@@ -1,6 +1,6 @@
 """`ocipy features`: what this runtime implements, whatever the host has (features.md of the specification).
 
-Seccomp depends on the host all the same: its architectures are those of the libseccomp that is there.
+Seccomp and systemd depend on the host all the same, by the libraries libseccomp and libsystemd that are there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ MOUNT_OPTIONS = sorted({
 LINUX = {
     "namespaces": sorted(NAMESPACES),
     "capabilities": list(CAPABILITIES),
-    "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True},
     "apparmor": {"enabled": False},
     "selinux": {"enabled": False},
     "memoryPolicy": {"modes": [], "flags": []},
@@ -61,6 +60,14 @@ def _seccomp() -> tuple[dict[str, Any], str]:
     }, library.version
 
 
+def _cgroup() -> dict[str, bool]:
+    """Gives linux.cgroup: what systemd does is asked for by its library."""
+    from ..linux import library, libsystemd
+
+    systemd = library.is_there(libsystemd.NAME)
+    return {"v1": True, "v2": True, "systemd": systemd, "systemdUser": systemd, "rdma": True}
+
+
 def features() -> dict[str, Any]:
     """Gives the features document as a value."""
     seccomp, version = _seccomp()
@@ -73,10 +80,11 @@ def features() -> dict[str, Any]:
         "ociVersionMax": "1.3.0",
         "hooks": list(Hooks.FIELDS),
         "mountOptions": MOUNT_OPTIONS,
-        "linux": LINUX | {"seccomp": seccomp},
+        "linux": LINUX | {"cgroup": _cgroup(), "seccomp": seccomp},
         "annotations": annotations,
-        # The default signal of `kill`; no other annotation of config.json changes what ocipy does.
-        "potentiallyUnsafeConfigAnnotations": ["org.opencontainers.image.stopSignal"],
+        # The default signal of `kill`, and what systemd is told of the scope, by the beginning of their names; no other
+        # annotation of config.json changes what ocipy does.
+        "potentiallyUnsafeConfigAnnotations": ["org.opencontainers.image.stopSignal", "org.systemd.property."],
     }
 
 

@@ -28,8 +28,8 @@ OPTIONS = (
     Option("log-format", value="FORMAT", default="text", help="text or json (default text)"),
     Option("debug", help="print each operation with its time as it runs"),
     Option("rootless", value="BOOL", default="auto", help="whether to be rootless: true, false or auto (default auto)"),
-    Option("systemd-cgroup", help="let systemd manage the cgroup (not yet)"),
-    Option("cgroup-manager", value="NAME", default="cgroupfs", help="cgroupfs, or disabled: no cgroup at all"),
+    Option("systemd-cgroup", help="let systemd manage the cgroup: cgroupsPath is slice:prefix:name"),
+    Option("cgroup-manager", value="NAME", default="cgroupfs", help="cgroupfs, systemd, or disabled: no cgroup at all"),
     Option("help", "h", help="show help"),
     Option("version", "v", help="print the version"),
 )

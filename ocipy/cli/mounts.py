@@ -22,7 +22,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     action, id, path = arguments.operands
     if action not in ("add", "remove"):
         raise UsageError(f"no such command: mounts {action}", hint="mounts add or mounts remove")
-    require_sealed(settings)
+    require_sealed()
     from ..runtime.mounts import add_mounts, remove_mounts
     from ..runtime.state import Container
     from ..runtime.store import Store

@@ -25,7 +25,7 @@ VERB = Verb(
 
 
 def execute(settings: Settings, arguments: Arguments) -> int:
-    require_sealed(settings)
+    require_sealed()
     from ..runtime.run import run
     from ..runtime.store import Store
 

@@ -34,14 +34,19 @@ def compile_cgroup(
     if spec.linux.cgroupsPath and facts.version and not directories:
         text = f"permission denied to make {spec.linux.cgroupsPath}: take it out, or have a cgroup above it delegated"
         raise ConfigError([(_PATH, text)])
+    resources = spec.linux.resources or Resources()
+    limits, warnings = compile_resources(resources, facts, directories, root)
     operations: list[Operation] = []
-    if directories:
+    if facts.systemd is not None:
+        operations.append(_scope(spec, resources, facts, id, directories, limits))
+    elif directories:
         operations.append(CreateCgroup(property=_PATH, directories=directories))
-    limits, warnings = compile_resources(spec.linux.resources or Resources(), facts, directories, root)
     unified = dict(directories).get("")
     if facts.version == 2 and unified:
+        # What is above the user's own systemd is not the user's to change.
+        top = facts.unified + (facts.systemd or "")
         operations.append(
-            EnableControllers(property=_PATH, root=facts.unified, directory=unified, controllers=facts.available)
+            EnableControllers(property=_PATH, root=top, directory=unified, controllers=facts.available)
         )
         if root:
             limits += _delegation(spec, unified)
@@ -51,6 +56,18 @@ def compile_cgroup(
 def _unlimited(spec: Spec) -> list[str]:
     used = [name for name, value in spec.linux.resources.items() if value] if spec.linux.resources else []
     return [f"{RESOURCES}.{name}: not applied, since cgroups are disabled" for name in used]
+
+
+def _scope(
+    spec: Spec, resources: Resources, facts: CgroupFacts, id: str, directories: tuple[tuple[str, str], ...],
+    limits: list[Operation],
+) -> Operation:  # fmt: skip
+    from .cgroup_devices import device_rules
+    from .systemd import start_scope
+    from .systemd_properties import device_properties, limit_properties
+
+    properties = limit_properties(facts.version, limits) + device_properties(device_rules(resources.devices))
+    return start_scope(spec, facts, id, directories, properties)
 
 
 def _delegation(spec: Spec, directory: str) -> list[Operation]:
@@ -74,7 +91,7 @@ def cgroup_directories(path: str, facts: CgroupFacts, id: str) -> tuple[tuple[st
 
     path: linux.cgroupsPath. Absolute: below each hierarchy's mount point. Relative, or absent and then `id`: below
     the caller's own cgroup; on v2 beside it, because a cgroup that holds processes can't hand controllers down.
-    None where cgroups are disabled.
+    None where cgroups are disabled. Where systemd makes the cgroup, `path` is slice:prefix:name instead.
     Hierarchies in which the caller may make none are left out, as with runc.
     Raises ConfigError when the path has a control character, or `..` leaves nothing of it.
     """
@@ -82,6 +99,10 @@ def cgroup_directories(path: str, facts: CgroupFacts, id: str) -> tuple[tuple[st
         return ()
     if not all(character.isprintable() for character in path):
         raise ConfigError([(_PATH, f"{path!r} has characters that no cgroup name may have")])
+    if facts.systemd is not None:
+        from .systemd import scope_directories
+
+        return scope_directories(path, facts, id)
     below = _components(path or id)
     if not below:
         raise ConfigError([(_PATH, f"{path!r} names no cgroup of the container's own; name one, such as /{id}")])

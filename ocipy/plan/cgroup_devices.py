@@ -101,7 +101,7 @@ def v1_lines(rules: list[Rule]) -> tuple[list[tuple[str, str, str]], list[tuple[
             common = "".join(letter for letter in access if letter in rule.access)
             if not common or not _overlap(key, other):
                 continue
-            if not _covers(key, other):
+            if not covers(key, other):
                 # Making nodes is allowed again for all devices by the defaults.
                 if common == "m" and not rule.allow:
                     continue
@@ -134,6 +134,7 @@ def _overlap(key: Key, other: Key) -> bool:
     )
 
 
-def _covers(key: Key, other: Key) -> bool:
+def covers(key: Key, other: Key) -> bool:
+    """Tells whether every device of `other` is one of `key`."""
     kind, major, minor = key
     return kind == other[0] and major in (None, other[1]) and minor in (None, other[2])

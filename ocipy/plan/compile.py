@@ -85,14 +85,17 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     user = user_namespace(spec)
     score = inherited_score(spec.process, facts.rootless) if user and user.path else None
     opened, create_init = compile_namespaces(spec, score)
+    # systemd moves a process that there is into its cgroup; otherwise init can begin in its own.
+    late = facts.cgroup.systemd is not None
     operations = [
         *opened,
         RecordCreating(property="", directory=request.directory),
         *notify,
         *compile_filters(spec),
-        *cgroup,
+        *(() if late else cgroup),
         *(() if request.started else (ListenForStart(property=""),)),
         create_init,
+        *(cgroup if late else ()),
         *mappings,
         *(compile_limits(spec.process, score) if spec.process else ()),
         *_membership(spec, facts, cgroups),
@@ -116,14 +119,16 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         *compile_hooks(spec, "poststart"),
     ]
     return Plan(
-        operations=tuple(operations), cgroups=cgroups, warnings=tuple(warnings), rootless=facts.rootless
+        operations=tuple(operations), cgroups=cgroups, warnings=tuple(warnings), late=late, rootless=facts.rootless
     )
 
 
 def _membership(spec: Spec, facts: HostFacts, cgroups: tuple[tuple[str, str], ...]) -> list[Operation]:
-    """Gives how init gets into its cgroup; on v2 it is born there. The namespace comes after, to have it as root."""
+    """Gives how init gets into its cgroup, unless systemd moves it or, on v2, it is born there. The namespace comes
+    after, to have it as root.
+    """
     operations: list[Operation] = []
-    if any(controllers for controllers, _directory in cgroups):
+    if facts.cgroup.systemd is None and any(controllers for controllers, _directory in cgroups):
         operations.append(JoinCgroup(property="linux.cgroupsPath"))
     if "cgroup" in new_namespaces(spec):
         operations.append(NewCgroupNamespace(property="linux.namespaces"))

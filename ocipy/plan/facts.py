@@ -13,7 +13,8 @@ class CgroupFacts(Record):
     list as in /proc/self/cgroup (`cpu,cpuacct`, `name=systemd`) and mount point. own: pairs of controller list (""
     for v2) and the caller's cgroup path in it. available: v2 only, the controllers of the root.
     disabled: there are cgroups, but the container gets none of its own. permitted: controller lists of the hierarchies
-    in which the caller may make the container's cgroup; None: not looked at, for it is root.
+    in which the caller may make the container's cgroup; None: not looked at, for it is root. systemd: None unless
+    systemd is to make the cgroup; else the path of the cgroup of that systemd: "" for the system's, a user's otherwise.
     """
 
     version: int = 0
@@ -23,6 +24,7 @@ class CgroupFacts(Record):
     available: tuple[str, ...] = ()
     disabled: bool = False
     permitted: tuple[str, ...] | None = None
+    systemd: str | None = None
 
 
 class Rootless(Record):

@@ -39,10 +39,12 @@ class Operation(Record):
 class Plan(Record):
     """operations: in the order of execution. cgroups: controllers and directory. warnings: lines for a person.
 
+    late: the process is not made in its cgroups; an operation that comes later makes them and moves it there.
     rootless: the caller, unless that is the host's root.
     """
 
     operations: tuple[Operation, ...]
     cgroups: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    late: bool = False
     rootless: Rootless | None = None

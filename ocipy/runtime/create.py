@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class CreateOptions(Record):
     """What `create` and `run` take. Paths as given, "" when not; bundle: directory of config.json.
 
-    cgroups: False to make and touch none.
+    cgroup_manager: cgroupfs, systemd, or disabled to make and touch no cgroup.
     rootless: true, false or auto, whether the caller is taken for one that is not the host's root.
     """
 
@@ -39,7 +39,7 @@ class CreateOptions(Record):
     no_pivot: bool = False
     no_new_keyring: bool = False
     preserve_fds: int = 0
-    cgroups: bool = True
+    cgroup_manager: str = "cgroupfs"
     rootless: str = "auto"
 
 
@@ -114,8 +114,12 @@ def plan_create(
     )
     modules = security_modules() if labels(spec) else ()
     cgroup, rootless = detect(), caller(options.rootless)
-    cgroup.disabled = not options.cgroups
-    if rootless or options.rootless == "true":
+    cgroup.disabled = options.cgroup_manager == "disabled"
+    if options.cgroup_manager == "systemd":
+        from ..cgroup.systemd import instance_cgroup
+
+        cgroup.systemd = instance_cgroup()
+    elif rootless or options.rootless == "true":
         from ..cgroup.permission import with_permissions
 
         cgroup = with_permissions(cgroup, spec.linux.cgroupsPath, id)

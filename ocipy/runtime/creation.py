@@ -86,11 +86,16 @@ class Creation(Walk):
         from ..cgroup.create import remove_made
         from ..cgroup.kill import kill_all
         from ..cgroup.remove import remove
+        from .delete import forget_unit
 
         try:
             if self.pidfd >= 0:
                 kill_all(self.container.cgroups)
                 remove(self.container.cgroups, self.container.record.get("cgroups_found", ()))
+        except OcipyError as error:
+            self.log.warning(str(error))
+        try:
+            forget_unit(self.container)
         except OcipyError as error:
             self.log.warning(str(error))
         remove_made(self.cgroups_made)

@@ -35,7 +35,7 @@ def delete(store: Store, id: str, log: Log, *, force: bool = False) -> None:
     except OcipyError:
         if not force:
             raise
-        _delete_remains(store, id)
+        _delete_remains(store, id, log)
         return
     status = container.status()
     if status != STOPPED and not force and status != CREATED:
@@ -68,11 +68,26 @@ def destroy(container: Container, log: Log, *, force: bool = False) -> None:
         else:
             # The creating command was killed before it had a process there: those in it are somebody else's.
             log.warning(str(error))
+    try:
+        forget_unit(container)
+    except OcipyError as error:
+        if not force:
+            raise
+        log.warning(str(error))
     container.store.remove(container.id)
     run_host_hooks(container, "poststop", log)
 
 
-def _delete_remains(store: Store, id: str) -> None:
+def forget_unit(container: Container) -> None:
+    """Has systemd end the unit that it made for the container, if it did. Raises OcipyError."""
+    unit = container.record.get("systemd_unit")
+    if unit:
+        from ..cgroup.systemd import stop_unit
+
+        stop_unit(unit)
+
+
+def _delete_remains(store: Store, id: str, log: Log) -> None:
     """Deletes a container whose record is lost or damaged; the copy of config.json tells where its cgroup is.
 
     Without the copy there is nothing but the directory: it is written before any cgroup is made, and removed first.
@@ -85,14 +100,30 @@ def _delete_remains(store: Store, id: str) -> None:
     directory = store.directory(id)
     try:
         with open(f"{directory}/{CONFIG}", "rb") as file:
-            spec = load(file.read())
-        had_none = os.path.exists(f"{directory}/{NO_CGROUP}")
-        cgroups = {} if had_none else dict(cgroup_directories(spec.linux.cgroupsPath, detect(), id))
+            path = load(file.read()).linux.cgroupsPath
+        if os.path.exists(f"{directory}/{NO_CGROUP}"):
+            # What the config names is somebody else's.
+            path = "/"
+        cgroups = dict(cgroup_directories(path, detect(), id))
     except (OSError, OcipyError):
-        cgroups = {}
+        path, cgroups = "/", {}
     kill.kill_all(cgroups)
     remove.remove(cgroups)
+    if not path or ":" in path:
+        _delete_scope(path, id, log)
     store.remove(id)
+
+
+def _delete_scope(path: str, id: str, log: Log) -> None:
+    """The same for the case that systemd made the cgroup: by its form the path may be meant for systemd."""
+    from ..cgroup.systemd import is_running, stop_unit
+    from ..plan.systemd import scope
+
+    if is_running():
+        try:
+            stop_unit(scope(path, id)[1])
+        except OcipyError as error:
+            log.warning(str(error))
 
 
 def _end(process: tuple[int, int], name: str, cgroups: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ from .store import CONFIG, EXIT, NO_CGROUP, START
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from ..cgroup.device_program import Rule
     from ..plan.users import Mappings
@@ -38,7 +39,8 @@ def record_creating(creation: Creation, property: str, directory: str) -> None:
     container.store.reserve(container.id)
     creation.recorded = True
     container.record["creator"] = [os.getpid(), start_time(os.getpid())]
-    container.record["cgroup_paths"] = dict(creation.plan.cgroups)
+    # A scope is the container's only once systemd has made it.
+    container.record["cgroup_paths"] = {} if creation.plan.late else dict(creation.plan.cgroups)
     if creation.attended:
         # There before anybody can find the container: see runtime/wait.py.
         container.store.write(container.id, EXIT, b"")
@@ -60,6 +62,19 @@ def make_notify_directory(creation: Creation, property: str, directory: str) -> 
 def create_cgroup(creation: Creation, property: str, directories: tuple[tuple[str, str], ...]) -> None:
     made = creation.cgroups_made = cgroup_create.create_cgroup(property, directories)
     creation.container.record["cgroups_found"] = [directory for _, directory in directories if directory not in made]
+
+
+def start_scope(
+    creation: Creation, property: str, unit: str, properties: tuple[tuple[str, str, Any], ...],
+    directories: tuple[tuple[str, str], ...],
+) -> None:  # fmt: skip
+    from ..cgroup import systemd
+
+    record = creation.container.record
+    systemd.start_scope(unit, properties, creation.pid)
+    record["systemd_unit"] = unit
+    record["cgroup_paths"] = dict(directories)
+    creation.cgroups_made = systemd.complete_scope(property, directories, creation.pid)
 
 
 def _limit(function: Callable[..., None]) -> Callable[..., None]:
@@ -150,6 +165,7 @@ HANDLERS: dict[str, Callable[..., None]] = {
     "RecordCreating": record_creating,
     "MakeNotifyDirectory": make_notify_directory,
     "CreateCgroup": create_cgroup,
+    "StartScope": start_scope,
     "EnableControllers": _limit(cgroup_create.enable_controllers),
     **{kind: _limit(function) for kind, function in write.HANDLERS.items()},
     "AttachDeviceProgram": attach_device_program,

@@ -22,7 +22,7 @@ _TIOCGPTN = 0x80045430  # ioctl_tty(2)
 
 def new_process(walk: Walk) -> tuple[Init, int]:
     """Opens the channel; gives what the process to be made has, and the v2 cgroup that it is born in, or -1."""
-    cgroups = dict(walk.plan.cgroups)
+    cgroups = {} if walk.plan.late else dict(walk.plan.cgroups)
     into = join.open_directory(cgroups[""]) if "" in cgroups else -1
     walk.channel, end = make_pair()
     init = Init(end, open_proc(), walk.container.record["bundle"], walk.preserved)

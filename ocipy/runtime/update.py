@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..plan.facts import CgroupFacts
     from ..plan.operation import Operation
     from .log import Log
 
@@ -32,12 +33,22 @@ def update(container: Container, given: Any, log: Log) -> None:
         raise OcipyError(f"container not running: {container.id}")
     config = _config(container)
     linux = config.get("linux") or {}
+    facts = detect()
     operations, warnings, after = compile_update(
-        linux.get("resources") or {}, given, detect(), tuple(container.require_cgroups().items())
+        linux.get("resources") or {}, given, facts, tuple(container.require_cgroups().items())
     )
     for warning in warnings:
         log.warning(warning)
-    _execute(operations, log)
+    undo = Undo()
+    try:
+        _execute(operations, undo, log)
+        if container.record.get("systemd_unit"):
+            _tell_systemd(container.record["systemd_unit"], facts, operations)
+            # systemd has written the same, in its own form: a quota, for one, is rounded.
+            _execute(operations, undo, log)
+    except BaseException:
+        undo.restore()
+        raise
     config["linux"] = {**linux, "resources": after}
     container.store.write(container.id, CONFIG, encode(config).encode())
 
@@ -51,19 +62,24 @@ def _config(container: Container) -> dict[str, Any]:
     return config
 
 
-def _execute(operations: list[Operation], log: Log) -> None:
-    undo = Undo()
-    try:
-        for operation in operations:
-            begun = perf_counter()
-            kind, *fields = operation.wire()
-            undo.remember(*_files(operation))
-            HANDLERS[kind](*fields)
-            if log.debug_enabled:
-                log.debug(f"{(perf_counter() - begun) * 1000:8.3f} ms  host       {operation.describe()}")
-    except BaseException:
-        undo.restore()
-        raise
+def _execute(operations: list[Operation], undo: Undo, log: Log) -> None:
+    for operation in operations:
+        begun = perf_counter()
+        kind, *fields = operation.wire()
+        undo.remember(*_files(operation))
+        HANDLERS[kind](*fields)
+        if log.debug_enabled:
+            log.debug(f"{(perf_counter() - begun) * 1000:8.3f} ms  host       {operation.describe()}")
+
+
+def _tell_systemd(unit: str, facts: CgroupFacts, operations: list[Operation]) -> None:
+    """Without that, systemd would bring back the limits that it knows. Raises OcipyError."""
+    from ..cgroup.systemd import change_unit
+    from ..plan.systemd_properties import limit_properties
+
+    properties = limit_properties(facts.version, operations)
+    if properties:
+        change_unit(unit, properties)
 
 
 def _files(operation: Any) -> tuple[str, tuple[str, ...]]:

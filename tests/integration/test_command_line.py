@@ -198,10 +198,3 @@ def test_spec_does_not_overwrite(ocipy, bundle):
     before = (bundle.path / "config.json").read_bytes()
     ocipy("spec", cwd=bundle.path).refused("config.json")
     assert (bundle.path / "config.json").read_bytes() == before
-
-
-@requires.ocipy_itself
-@pytest.mark.parametrize("flags", [["--systemd-cgroup"], ["--cgroup-manager", "systemd"]])
-def test_cgroup_manager_that_is_not_there_is_refused_by_name(ocipy, bundle, flags):
-    bundle.args("true").write()
-    ocipy("create", "-b", bundle.path, ocipy.new_id(), flags=flags).refused("cgroup manager", "not supported yet")

@@ -74,7 +74,11 @@ def test_sec_no_resctrl_is_touched_when_none_is_asked_for(traced, bundle):
 
 
 def test_sec_crun_1_24_systemd_manager_is_never_ignored(ocipy, bundle):
-    refused(ocipy, bundle, "systemd", flags=("--systemd-cgroup",))
+    if host.SYSTEMD:
+        box = ocipy.create(bundle, "true", flags=["--systemd-cgroup"])
+        assert host.cgroup(box.pid, "pids").name == f"ocipy-{box.id}.scope"
+    else:
+        refused(ocipy, bundle, "systemd", "does not run", flags=("--systemd-cgroup",))
 
 
 @pytest.mark.parametrize("verb", ["checkpoint", "restore"])

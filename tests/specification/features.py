@@ -76,7 +76,7 @@ DOCUMENT = Document(
         "Unsafe annotations in config.json": (
             Sentence(
                 "OPTIONAL", "`potentiallyUnsafeConfigAnnotations`",
-                f"{_FEATURES}test_features_names_the_one_annotation_that_changes_what_ocipy_does",
+                f"{_FEATURES}test_features_names_the_annotations_that_change_what_ocipy_does",
             ),
         ),
     },

@@ -43,11 +43,11 @@ DOCUMENT = Document(
                 (_RDMA, "tests/unit/test_cgroup_plan.py::test_limits_become_writes_with_the_property_that_asks"),
             ),
             Sentence(
-                "OPTIONAL", "`systemd`", (f"{_FEATURES}test_features_says_no_systemd_because_it_is_refused", _SYSTEMD)
+                "OPTIONAL", "`systemd`", (f"{_FEATURES}test_features_says_systemd_exactly_where_libsystemd_is", _SYSTEMD)
             ),
             Sentence(
                 "OPTIONAL", "`systemdUser`",
-                (f"{_FEATURES}test_features_says_no_systemd_because_it_is_refused", _SYSTEMD),
+                (f"{_FEATURES}test_features_says_systemd_exactly_where_libsystemd_is", _SYSTEMD),
             ),
             Sentence("OPTIONAL", "`rdma`", _RDMA),
         ),

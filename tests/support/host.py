@@ -11,6 +11,7 @@ from typing import NamedTuple
 PATIENCE = float(os.environ.get("OCIPY_TEST_PATIENCE", "60"))  # seconds that anything may take before it hangs
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 CGROUP_V2 = (CGROUP_ROOT / "cgroup.controllers").exists()
+SYSTEMD = Path("/run/systemd/system").is_dir()  # sd_booted(3)
 
 
 class Mount(NamedTuple):

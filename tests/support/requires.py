@@ -7,11 +7,12 @@ import shutil
 
 import pytest
 
-from .host import CGROUP_ROOT, CGROUP_V2, status
+from .host import CGROUP_ROOT, CGROUP_V2, SYSTEMD, status
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 cgroup_v1 = pytest.mark.skipif(CGROUP_V2, reason="needs cgroup v1: this host has v2 only")
 cgroup_v2 = pytest.mark.skipif(not CGROUP_V2, reason="needs cgroup v2: this host has v1 controllers")
+systemd = pytest.mark.skipif(not SYSTEMD, reason="needs systemd as the first process")
 ocipy_itself = pytest.mark.skipif("OCIPY_RUNTIME" in os.environ, reason="a promise of ocipy alone")
 
 

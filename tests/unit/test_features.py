@@ -8,6 +8,7 @@ import pytest
 
 from ocipy.cli import features as verb
 from ocipy.cli.options import parse
+from ocipy.linux import libsystemd
 from ocipy.linux.capability import NAMES
 from ocipy.plan.cgroup import compile_cgroup
 from ocipy.plan.facts import CgroupFacts
@@ -163,8 +164,11 @@ def test_features_says_enabled_exactly_for_what_is_not_refused(document, feature
     assert said["enabled"] == (refused(**use) == [])
 
 
-def test_features_says_no_systemd_because_it_is_refused(document):
-    assert document["linux"]["cgroup"]["systemd"] is document["linux"]["cgroup"]["systemdUser"] is False
+@pytest.mark.parametrize("there", [True, False])
+def test_features_says_systemd_exactly_where_libsystemd_is(monkeypatch, there):
+    monkeypatch.setattr(libsystemd, "NAME", "libc.so.6" if there else "libocipy-test.so.0")
+    cgroup = verb.features()["linux"]["cgroup"]
+    assert cgroup["systemd"] is cgroup["systemdUser"] is there
 
 
 @pytest.mark.parametrize("feature", [{"schemata": ["L3:0=f"]}, {"enableMonitoring": True}])
@@ -191,9 +195,11 @@ def test_features_says_rdma_because_both_versions_of_cgroups_get_its_limits(docu
     assert document["linux"]["cgroup"]["rdma"] is document["linux"]["cgroup"][f"v{version}"] is True
 
 
-def test_features_names_the_one_annotation_that_changes_what_ocipy_does(document):
-    """It is the signal that `kill` sends when none is named."""
-    assert document["potentiallyUnsafeConfigAnnotations"] == ["org.opencontainers.image.stopSignal"]
+def test_features_names_the_annotations_that_change_what_ocipy_does(document):
+    """The signal that `kill` sends when none is named, and properties of the scope that systemd makes."""
+    assert document["potentiallyUnsafeConfigAnnotations"] == [
+        "org.opencontainers.image.stopSignal", "org.systemd.property.",
+    ]  # fmt: skip
 
 
 def test_features_lists_exactly_the_namespaces_that_are_supported(document):
