@@ -20,6 +20,11 @@ from support.runtime import Runtime, reap
 PR_SET_CHILD_SUBREAPER = 36
 _HERE = Path(__file__).parent
 
+# What a shell starts in the background ignores these, and so would all that the tests start.
+for _number in signal.SIGINT, signal.SIGQUIT:
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
+
 
 def pytest_collection_modifyitems(items):
     if os.geteuid() != 0:
