@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import termios
 import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any
@@ -111,14 +112,18 @@ class Caller:
             raise Failure(f"no end after {PATIENCE:.0f} s: {late.stdout!r} {late.stderr!r}") from None
         return Result(list(command), done.returncode, done.stdout or "", done.stderr or "")
 
-    def call_on_terminal(self, *arguments: str) -> Result:
-        """Call the caller on a terminal of its own; all that the terminal shows is the output."""
-        return self.command_on_terminal(*self.base, *arguments)
+    def call_on_terminal(self, *arguments: str, typed: str = "", size: tuple[int, int] = (24, 80)) -> Result:
+        """Call the caller on a terminal of its own; all that the terminal shows is the output.
 
-    def command_on_terminal(self, *command: str, typed: str = "") -> Result:
-        """Call another program in the same way. `typed` is what a person types ahead."""
+        `typed` is what a person types ahead, `size` is in lines and columns.
+        """
+        return self.command_on_terminal(*self.base, *arguments, typed=typed, size=size)
+
+    def command_on_terminal(self, *command: str, typed: str = "", size: tuple[int, int] = (24, 80)) -> Result:
+        """Call another program in the same way."""
         pid, terminal = pty.fork()
         if pid == 0:
+            termios.tcsetwinsize(0, size)
             os.execvpe(command[0], command, {**self.environment, "TERM": "dumb"})
         shown, limit = b"", time.monotonic() + PATIENCE
         os.write(terminal, typed.encode())
@@ -243,11 +248,11 @@ def root_archive() -> bytes:
     return stream.getvalue()
 
 
-def write_image(path: str) -> None:
-    """An image archive in docker's form, which every caller can load; it is named IMAGE."""
+def write_image(path: str, command: tuple[str, ...] = ("sh",)) -> None:
+    """An image archive in docker's form, which every caller can load; it is named IMAGE and runs `command`."""
     layer = root_archive()
     config = json.dumps({
-        "architecture": "amd64", "os": "linux", "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"]},
+        "architecture": "amd64", "os": "linux", "config": {"Env": ["PATH=/bin"], "Cmd": command},
         "history": [{"created_by": "busybox"}],
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
     }).encode()  # fmt: skip
@@ -296,6 +301,11 @@ def unmount_below(directory: str) -> None:
     for point in reversed(points):
         if point.startswith(directory + "/"):
             libc.umount2(point.encode(), MNT_DETACH)
+
+
+def cgroups() -> list[str]:
+    """All cgroups of the host; what crun leaves in the tmpfs that hides a hierarchy from it is none."""
+    return [path for path, _, files in os.walk("/sys/fs/cgroup") if {"tasks", "cgroup.controllers"} & set(files)]
 
 
 def remove_cgroups(name: str) -> None:
