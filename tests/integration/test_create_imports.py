@@ -25,4 +25,4 @@ def test_second_container_with_a_filter_is_made_without_a_slow_module(bundle, oc
         assert status == 0
         seen.append(modules)
     assert not seen[1] & SLOW
-    assert seen[0] - seen[1] == {"ocipy.linux.libseccomp", "ocipy.runtime.seccomp", "struct"}
+    assert seen[0] - seen[1] == {"ocipy.linux.library", "ocipy.linux.libseccomp", "ocipy.runtime.seccomp", "struct"}
