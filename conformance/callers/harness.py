@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import termios
 import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any
@@ -111,14 +112,18 @@ class Caller:
             raise Failure(f"no end after {PATIENCE:.0f} s: {late.stdout!r} {late.stderr!r}") from None
         return Result(list(command), done.returncode, done.stdout or "", done.stderr or "")
 
-    def call_on_terminal(self, *arguments: str) -> Result:
-        """Call the caller on a terminal of its own; all that the terminal shows is the output."""
-        return self.command_on_terminal(*self.base, *arguments)
+    def call_on_terminal(self, *arguments: str, typed: str = "", size: tuple[int, int] = (24, 80)) -> Result:
+        """Call the caller on a terminal of its own; all that the terminal shows is the output.
 
-    def command_on_terminal(self, *command: str, typed: str = "") -> Result:
-        """Call another program in the same way. `typed` is what a person types ahead."""
+        `typed` is what a person types ahead, `size` is in lines and columns.
+        """
+        return self.command_on_terminal(*self.base, *arguments, typed=typed, size=size)
+
+    def command_on_terminal(self, *command: str, typed: str = "", size: tuple[int, int] = (24, 80)) -> Result:
+        """Call another program in the same way."""
         pid, terminal = pty.fork()
         if pid == 0:
+            termios.tcsetwinsize(0, size)
             os.execvpe(command[0], command, {**self.environment, "TERM": "dumb"})
         shown, limit = b"", time.monotonic() + PATIENCE
         os.write(terminal, typed.encode())
