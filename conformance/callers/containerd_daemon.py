@@ -7,7 +7,7 @@ import os
 import pathlib
 import subprocess
 
-from harness import IMAGE, PATIENCE, Caller, Failure, Result, wait_until, write_image
+from harness import IMAGE, PATIENCE, Caller, Failure, Result, cgroups, wait_until, write_image
 
 CONFIG = """\
 version = 2
@@ -162,10 +162,9 @@ def setting(pid: int, controller: str, name_1: str, name_2: str) -> str:
 def leftovers(names: set[str], *pids: int) -> list[str]:
     """What there is on the host of these containers and processes."""
     mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
-    # crun leaves directories in the tmpfs that hides a hierarchy from it: those are no cgroups.
-    groups = [path for path, _, files in os.walk("/sys/fs/cgroup") if {"tasks", "cgroup.controllers"} & set(files)]
     places = [in_root(name, "") for name in names] + [caller.path(f"runtime/{caller.name}/{name}") for name in names]
-    found = [path for path in [*mounts, *groups] if names & set(path.split("/"))] + list(filter(os.path.exists, places))
+    found = [path for path in [*mounts, *cgroups()] if names & set(path.split("/"))]
+    found += filter(os.path.exists, places)
     return found + [f"shim {pid}" for pid in shims(names)] + [f"process {pid}" for pid in pids if is_alive(pid)]
 
 

@@ -21,7 +21,7 @@ from containerd_daemon import (
     run_detached,
     setting,
 )
-from harness import Failure, memory_limit_of, root_archive
+from harness import Failure, cgroups, memory_limit_of, root_archive
 
 SYS_ADMIN, NET_RAW, SYSLOG = 1 << 21, 1 << 13, 1 << 34  # capabilities(7)
 
@@ -133,7 +133,7 @@ def cgroup_of_its_own_path() -> None:
     remove(name)
     expect_nothing_left(name)
     own = [line for line in groups if line.endswith(f":/{caller.name}/own/path")]
-    left = [path for path, _, _ in os.walk("/sys/fs/cgroup") if path.endswith(f"/{caller.name}/own/path")]
+    left = [path for path in cgroups() if path.endswith(f"/{caller.name}/own/path")]
     if not own or left:
         raise Failure(f"in {groups}, left {left}")
 

@@ -248,11 +248,11 @@ def root_archive() -> bytes:
     return stream.getvalue()
 
 
-def write_image(path: str) -> None:
-    """An image archive in docker's form, which every caller can load; it is named IMAGE."""
+def write_image(path: str, command: tuple[str, ...] = ("sh",)) -> None:
+    """An image archive in docker's form, which every caller can load; it is named IMAGE and runs `command`."""
     layer = root_archive()
     config = json.dumps({
-        "architecture": "amd64", "os": "linux", "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"]},
+        "architecture": "amd64", "os": "linux", "config": {"Env": ["PATH=/bin"], "Cmd": command},
         "history": [{"created_by": "busybox"}],
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
     }).encode()  # fmt: skip
@@ -301,6 +301,11 @@ def unmount_below(directory: str) -> None:
     for point in reversed(points):
         if point.startswith(directory + "/"):
             libc.umount2(point.encode(), MNT_DETACH)
+
+
+def cgroups() -> list[str]:
+    """All cgroups of the host; what crun leaves in the tmpfs that hides a hierarchy from it is none."""
+    return [path for path, _, files in os.walk("/sys/fs/cgroup") if {"tasks", "cgroup.controllers"} & set(files)]
 
 
 def remove_cgroups(name: str) -> None:
