@@ -92,10 +92,12 @@ def later_mount_of_the_host_reaches_the_container() -> None:
     name = run_detached("sleep 1000", "--rootfs-propagation", "rslave", "--mount", mount)
     host("mount", "-t", "tmpfs", "tmpfs", later)
     pathlib.Path(later, "file").touch()
-    seen = execute(name, "ls", "/shared/later")
+    seen = execute(name, "sh", "-c", "ls /shared/later; grep /shared /proc/self/mountinfo >&2")
+    mounts = [line for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if shared in line]
     remove(name)
     host("umount", "--recursive", shared)
-    seen.expect(status=0, output="file")
+    if seen.output != "file\n":
+        raise Failure(f"in the container {seen.output!r}, {seen.errors!r}, on the host {mounts}")
 
 
 def host(*command: str) -> None:
