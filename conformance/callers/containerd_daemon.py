@@ -79,9 +79,18 @@ def exec_options(name: str, *flags: str) -> list[str]:
     return ["task", "exec", "--fifo-dir", caller.path("fifo"), "--exec-id", caller.container(), *flags, name]
 
 
-def execute(name: str, *command: str, flags: tuple[str, ...] = (), given: str = "") -> Result:
-    """One more process in a container, in the foreground."""
-    return caller.call(*exec_options(name, *flags), *command, given=given)
+def execute(
+    name: str, *command: str, flags: tuple[str, ...] = (), given: str = "", is_silent: bool = False
+) -> Result:
+    """One more process in a container, in the foreground. Unless it is silent, it must be one that can be repeated.
+
+    With any runtime, this ctr now and then loses the output of a command that ends before ctr has opened its pipes.
+    """
+    for _ in range(3):
+        result = caller.call(*exec_options(name, *flags), *command, given=given)
+        if is_silent or result.output or result.errors:
+            break
+    return result
 
 
 def remove(name: str) -> None:
