@@ -6,6 +6,7 @@ import hashlib
 import os
 import pathlib
 import subprocess
+from collections.abc import Callable
 
 from harness import IMAGE, PATIENCE, Caller, Failure, Result, cgroups, wait_until, write_image
 
@@ -65,7 +66,19 @@ def own_options() -> list[str]:
 
 def run(*command: str, flags: tuple[str, ...] = (), given: str = "") -> Result:
     """A container in the foreground that is removed at its end."""
-    return caller.call(*options("--rm", *flags), caller.container(), *command, given=given)
+    return repeated(lambda: caller.call(*options("--rm", *flags), caller.container(), *command, given=given))
+
+
+def repeated(call: Callable[[], Result]) -> Result:
+    """The result of a call, which is repeated when it has succeeded and shown nothing, or the last of three.
+
+    With any runtime, this ctr now and then loses the output of a command that ends before ctr has opened its pipes.
+    """
+    for _ in range(3):
+        result = call()
+        if result.status or result.output or result.errors:
+            break
+    return result
 
 
 def run_detached(script: str, *flags: str) -> str:
@@ -79,18 +92,9 @@ def exec_options(name: str, *flags: str) -> list[str]:
     return ["task", "exec", "--fifo-dir", caller.path("fifo"), "--exec-id", caller.container(), *flags, name]
 
 
-def execute(
-    name: str, *command: str, flags: tuple[str, ...] = (), given: str = "", is_silent: bool = False
-) -> Result:
-    """One more process in a container, in the foreground. Unless it is silent, it must be one that can be repeated.
-
-    With any runtime, this ctr now and then loses the output of a command that ends before ctr has opened its pipes.
-    """
-    for _ in range(3):
-        result = caller.call(*exec_options(name, *flags), *command, given=given)
-        if is_silent or result.output or result.errors:
-            break
-    return result
+def execute(name: str, *command: str, flags: tuple[str, ...] = (), given: str = "") -> Result:
+    """One more process in a container, in the foreground."""
+    return repeated(lambda: caller.call(*exec_options(name, *flags), *command, given=given))
 
 
 def remove(name: str) -> None:

@@ -204,7 +204,7 @@ def metrics_are_those_of_the_containers_cgroup() -> None:
 def events_of_a_task() -> None:
     with Events() as events:
         name = run_detached("sleep 1000")
-        execute(name, "true", is_silent=True).expect(status=0)
+        execute(name, "false").expect(status=1)
         caller.call("task", "pause", name).expect(status=0)
         caller.call("task", "resume", name).expect(status=0)
         caller.call("task", "kill", "--signal", "SIGKILL", name).expect(status=0)
