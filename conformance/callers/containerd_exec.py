@@ -40,7 +40,8 @@ def container(script: str = "sleep 1000", *flags: str) -> Iterator[str]:
 @caller.case
 def exec_gives_output_errors_and_exit_status() -> None:
     with container() as name:
-        execute(name, "sh", "-c", "echo good; echo bad >&2; exit 7").expect(status=7, output="good", errors="bad")
+        execute(name, "sh", "-c", "echo good; exit 7").expect(status=7, output="good")
+        execute(name, "sh", "-c", "echo bad >&2; exit 8").expect(status=8, output="", errors="bad")
 
 
 @caller.case

@@ -10,6 +10,7 @@ import subprocess
 from containerd_daemon import (
     await_file,
     caller,
+    exec_options,
     execute,
     expect_end,
     expect_nothing_left,
@@ -204,7 +205,7 @@ def metrics_are_those_of_the_containers_cgroup() -> None:
 def events_of_a_task() -> None:
     with Events() as events:
         name = run_detached("sleep 1000")
-        execute(name, "false").expect(status=1)
+        caller.call(*exec_options(name), "true").expect(status=0)
         caller.call("task", "pause", name).expect(status=0)
         caller.call("task", "resume", name).expect(status=0)
         caller.call("task", "kill", "--signal", "SIGKILL", name).expect(status=0)

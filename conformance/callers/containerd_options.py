@@ -142,8 +142,8 @@ def cgroup_of_its_own_path() -> None:
 def device_is_made_and_allowed() -> None:
     refused = "sh", "-c", "mknod /fuse c 10 229 && : < /fuse"
     run(*refused).expect(status=1, errors="Operation not permitted")
-    allowed = "sh", "-c", "test -c /dev/fuse && : < /dev/fuse && echo open"
-    run(*allowed, flags=("--device", "/dev/fuse")).expect(0, "open")
+    granted = "sh", "-c", "test -c /dev/fuse && : < /dev/fuse && echo open"
+    run(*granted, flags=("--device", "/dev/fuse")).expect(status=0, output="open")
 
 
 def capabilities(*flags: str) -> int:
