@@ -143,7 +143,10 @@ class Init:
             variables.setdefault("HOME", self.home)
         return variables
 
-    def detach(self, *kept: int) -> None:
-        """Lets go of the host: besides `kept`, what is left are the standard streams and the preserved descriptors."""
-        self.channel.close()
+    def detach(self) -> None:
+        """Lets go of the host, whose files a program named by a descriptor would be (CVE-2024-21626).
+
+        What is left are the standard streams, the preserved descriptors, the channel and the socket of start.
+        """
+        kept = (self.channel.fileno(), *self.descriptors.get("start", ()))
         close_others({0, 1, 2, *range(3, 3 + self.preserved), *kept})

@@ -79,10 +79,14 @@ def _program_problem(path: str) -> str:
     return ""
 
 
+def leave_host(init: Init, property: str) -> None:
+    init.detach()
+
+
 def await_start(init: Init, property: str) -> None:
     """Waits for the `start` command, over a listening socket: its end of the connection learns what becomes of it."""
+    init.channel.close()
     number = init.take("start")[0]
-    init.detach(number)
     listener = _socket.socket(fileno=number)
     descriptor, _peer = listener._accept()  # type: ignore[attr-defined]
     listener.close()
@@ -107,6 +111,7 @@ HANDLERS = {
     "ChangeDirectory": change_directory,
     "VerifyDirectory": verify_directory,
     "FindProgram": find_program,
+    "LeaveHost": leave_host,
     "AwaitStart": await_start,
     "PrepareProgram": prepare_program,
     "LoadSeccomp": load_seccomp,

@@ -15,7 +15,7 @@ from .lifecycle import (
 )
 from .namespaces import JoinCgroup, NewCgroupNamespace, compile_namespaces, compile_settings, new_namespaces
 from .operation import Plan
-from .process import AwaitStart, compile_before_root, compile_limits, inherited_score
+from .process import AwaitStart, LeaveHost, compile_before_root, compile_limits, inherited_score
 from .program import compile_announcements, compile_become, compile_filters, compile_program, keyring_name
 from .rootfs import compile_rootfs, twin_devices
 from .users import compile_users, user_namespace
@@ -113,6 +113,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         *compile_become(spec, facts, "" if request.no_new_keyring else keyring_name(request.id), warnings),
         *compile_announcements(request, cgroups, "standard"),
         RecordCreated(property=""),
+        LeaveHost(property=""),
         *(() if request.started else (AwaitStart(property=""),)),
         *compile_hooks(spec, "startContainer"),
         *compile_program(spec, request.listen_env),

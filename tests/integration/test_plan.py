@@ -96,7 +96,7 @@ def test_debug_tells_each_operation_with_its_time_as_planned(ocipy, bundle):
     told = [text for _ms, _side, text in lines]
     planned = json.loads(ocipy("plan", "-b", bundle.path, "-f", "json", id).ok().out)["operations"]
     expected = [operation["description"] for operation in planned if operation["operation"] != "RecordCreating"]
-    waits = next(index for index, operation in enumerate(planned) if operation["operation"] == "AwaitStart")
+    waits = next(index for index, operation in enumerate(planned) if operation["operation"] == "LeaveHost")
     # Up to the point where init waits; the directory of the state is another.
     assert [text for text in told if not text.startswith("record the container as creating")] == expected[: waits - 1]
 

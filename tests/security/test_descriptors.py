@@ -61,6 +61,16 @@ def test_sec_2024_21626_program_behind_a_descriptor(attempt, bundle):
         check_refusal(attempt(bundle), f"/proc/self/fd/{number}")
 
 
+def test_sec_2024_21626_program_behind_a_descriptor_of_a_waiting_init(ocipy, bundle):
+    for number in range(3, 20):
+        bundle.args(f"/proc/self/fd/{number}/../../../../../../../../../bin/sh", "-c", f"echo {TOKEN}").write()
+        id = ocipy.new_id()
+        result = ocipy("create", "-b", bundle.path, id)
+        if result.code == 0:
+            result = ocipy("start", id)
+        result.refused(f"/proc/self/fd/{number}")
+
+
 def test_sec_2024_21626_descriptors_of_the_caller(attempt, bundle):
     """What the caller leaves open, a directory of the host here, does not reach the program."""
     directory = os.open("/", os.O_RDONLY)
