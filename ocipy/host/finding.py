@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import describe_os_error
 from ..linux import os
 from ..record import Record
 
@@ -55,6 +56,11 @@ def warn(name: str, found: str, means: str, remedy: str) -> Finding:
 
 def fail(name: str, found: str, means: str, remedy: str) -> Finding:
     return Finding(verdict=FAIL, name=name, found=found, means=means, remedy=remedy)
+
+
+def reason(code: int) -> str:
+    """Gives what an errno says, as errors say it: `Operation not permitted (EPERM)`."""
+    return describe_os_error(OSError(code, os.strerror(code)))
 
 
 def text_of(path: str) -> str:

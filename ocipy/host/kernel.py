@@ -5,11 +5,11 @@ from __future__ import annotations
 from errno import EBADF, ENOSYS, EPERM, errorcode
 
 from ..linux import os, probe
-from .finding import fail, note, ok, warn
+from .finding import fail, note, ok, reason, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .finding import Finding, Host
 
@@ -68,7 +68,7 @@ def _calls(host: Host, version: tuple[int, int]) -> Iterator[Finding]:
 
 
 def _no_call(name: str, code: int, expected: bool) -> Finding:
-    found = f"{name}: {os.strerror(code)} ({errorcode[code]})"
+    found = f"{name}: {reason(code)}"
     means = "no container can be made"
     if code == EPERM or expected:
         remedy = f"a seccomp filter is most likely in the way: in a container, run that one with a profile with {name}"
@@ -96,22 +96,23 @@ def _unified(host: Host, version: tuple[int, int]) -> Iterator[Finding]:
 
 
 def _device_programs() -> Finding:
-    code = probe.refusal("bpf")
-    if code not in (ENOSYS, EPERM):
-        return ok("device programs", "bpf")
-    return fail(
-        "device programs", f"bpf: {os.strerror(code)} ({errorcode[code]})",
+    return _support(
+        "device programs", "bpf", fail,
         "access to devices cannot be restricted, and create refuses to go on without",
         "a kernel with CONFIG_CGROUP_BPF, and no seccomp filter that holds bpf back",
     )  # fmt: skip
 
 
 def _keys() -> Finding:
-    code = probe.refusal("keyctl")
-    if code not in (ENOSYS, EPERM):
-        return ok("keyrings", "keyctl")
-    return warn(
-        "keyrings", f"keyctl: {os.strerror(code)} ({errorcode[code]})",
+    return _support(
+        "keyrings", "keyctl", warn,
         "a container has the session keyring of who makes it, and create warns of that",
         "a kernel with CONFIG_KEYS, and no seccomp filter that holds keyctl back",
     )  # fmt: skip
+
+
+def _support(name: str, call: str, lacks: Callable[[str, str, str, str], Finding], means: str, remedy: str) -> Finding:
+    code = probe.refusal(call)
+    if code not in (ENOSYS, EPERM):
+        return ok(name, call)
+    return lacks(name, f"{call}: {reason(code)}", means, remedy)

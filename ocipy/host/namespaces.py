@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from errno import EINVAL, ENOSPC, ENOSYS, EPERM, EUSERS, errorcode
+from errno import EINVAL, ENOSPC, ENOSYS, EPERM, EUSERS
 
 from ..linux import os, probe
 from ..plan.namespaces import KINDS
-from .finding import fail, note, number_of, ok, text_of, warn
+from .finding import fail, note, number_of, ok, reason, text_of, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _kinds(host: Host) -> Iterator[Finding]:
         if not code:
             there.append(kind)
             continue
-        found = f"{kind}: {os.strerror(code)} ({errorcode.get(code, code)})"
+        found = f"{kind}: {reason(code)}"
         means = f"a config.json with a {kind} namespace is refused"
         verdict = fail if kind in _USUAL else warn
         yield verdict("new namespaces", found, means, _remedy(kind, code))
@@ -55,7 +55,7 @@ def _kinds(host: Host) -> Iterator[Finding]:
 def _user(host: Host, code: int) -> Finding:
     name = "user namespaces"
     if code:
-        found = f"no: {os.strerror(code)} ({errorcode.get(code, code)})"
+        found = f"no: {reason(code)}"
         if host.privileged:
             return warn(name, found, "a config.json with a user namespace is refused", _remedy("user", code))
         return fail(name, found, "without privilege no container can be made", _remedy("user", code))
@@ -124,7 +124,7 @@ def _proc(host: Host) -> Finding:
     if not code:
         return ok(_PROC, "can be mounted")
     return (warn if host.privileged else fail)(
-        _PROC, f"{os.strerror(code)} ({errorcode.get(code, code)})",
+        _PROC, reason(code),
         "a container with a user namespace cannot mount its own /proc",
         "parts of our /proc are hidden: in a container, run that one with an unmasked /proc (podman --security-opt "
         "unmask=ALL, docker --security-opt systempaths=unconfined)",

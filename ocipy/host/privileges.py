@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..linux import capability, os, probe
+from ..linux import capability, os
+from ..linux.proc import is_in_initial_user_namespace
 from ..linux.process import PR_CAPBSET_READ, get_rlimit, prctl
 from .finding import fail, note, number_of, ok, text_of, warn
 
@@ -60,7 +61,7 @@ def missing(effective: int) -> dict[str, str]:
 def _user(host: Host) -> Finding:
     text = f"uid {host.uid}"
     try:
-        first = probe.is_in_first_user_namespace()
+        first = is_in_initial_user_namespace()
     except OSError:
         return note("user", f"{text}; whether this is the host's user namespace cannot be told")
     if not first:

@@ -53,7 +53,6 @@ _LSM_NAMES = (
     "landlock", "ima", "evm", "ipe",
 )  # fmt: skip
 _LSM_MOST = 64
-_FIRST_USER_NAMESPACE = 0xEFFFFFFD  # PROC_USER_INIT_INO of linux/proc_ns.h
 
 
 def refusal(call: str) -> int:
@@ -203,8 +202,3 @@ def security_modules_of_kernel() -> tuple[str, ...]:
 def _module_name(id: int) -> str:
     index = id - _LSM_FIRST
     return _LSM_NAMES[index] if 0 <= index < len(_LSM_NAMES) else f"#{id}"
-
-
-def is_in_first_user_namespace() -> bool:
-    """Tells whether this process is in the user namespace that the kernel began with. Raises OSError."""
-    return os.stat("/proc/self/ns/user").st_ino == _FIRST_USER_NAMESPACE

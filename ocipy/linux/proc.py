@@ -13,11 +13,16 @@ _INITIAL_USER_NAMESPACE = 0xEFFFFFFD  # inode: PROC_USER_INIT_INO of linux/proc_
 
 
 def is_host_root() -> bool:
-    """Tells whether this process is root of the initial user namespace (user_namespaces(7)). Raises OSError.
+    """Tells whether this process is root of the initial user namespace (user_namespaces(7)). Raises OSError."""
+    return os.geteuid() == 0 and is_in_initial_user_namespace()
+
+
+def is_in_initial_user_namespace() -> bool:
+    """Tells whether this process is in the user namespace that the kernel began with. Raises OSError.
 
     By the namespace itself: any other may have a map of ids that looks like the initial one's.
     """
-    return os.geteuid() == 0 and os.stat("/proc/self/ns/user").st_ino == _INITIAL_USER_NAMESPACE
+    return os.stat("/proc/self/ns/user").st_ino == _INITIAL_USER_NAMESPACE
 
 
 def start_time(pid: int) -> int | None:
