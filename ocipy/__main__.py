@@ -79,7 +79,7 @@ def load(package: str, name: str) -> bool:
             if posix.fstat(file.fileno()).st_mode & 0o022 or file.read(len(MAGIC_NUMBER)) != MAGIC_NUMBER:
                 return False
             in_c, entries = loads(file.read())
-        for _name, source, time, size, _is_package, _code in entries:
+        for _name, source, time, size, _is_package, _imports, _code in entries:
             status = posix.stat(package + source)
             if status.st_mtime_ns != time or status.st_size != size:
                 return False
@@ -91,8 +91,9 @@ def load(package: str, name: str) -> bool:
         except ImportError:
             # It is not where this interpreter has its shared libraries: left to importlib.
             pass
-    for name, source, _time, _size, is_package, code in entries:
-        sys.modules[name] = module = Module(name)
+    modules = sys.modules
+    for name, source, _time, _size, is_package, imports, code in entries:
+        modules[name] = module = Module(name)
         module.__file__ = package + source
         parent, _dot, short = name.rpartition(".")
         if is_package:
@@ -101,8 +102,13 @@ def load(package: str, name: str) -> bool:
         else:
             module.__package__ = parent
         if parent:
-            setattr(sys.modules[parent], short, module)
-        exec(code, module.__dict__)
+            setattr(modules[parent], short, module)
+        namespace = module.__dict__
+        for giver, names in imports:
+            given = modules[giver].__dict__
+            for name_here, name_there in names:
+                namespace[name_here] = given[name_there]
+        exec(code, namespace)
     return True
 
 

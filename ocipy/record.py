@@ -17,43 +17,47 @@ class Kind:
     """What values have in common: the name, the fields in order (base first), and what the class statement defines."""
 
     def __init__(self, name: str, bases: tuple[Kind, ...], members: dict[str, Any]) -> None:
-        self.__name__ = name
-        self.FIELDS: tuple[str, ...] = ()
-        self.members: dict[str, Any] = {}
-        self.bases = bases
+        # All in its own dictionary: the interpreter asks each base of a class statement for more than it has.
         for base in bases:
-            self.FIELDS += base.FIELDS
-            self.members.update(base.members)
-        self.members.update(members)
-        annotations = members.get("__annotations__", {})
-        self.FIELDS += tuple([field for field, type in annotations.items() if not type.startswith("ClassVar")])
-        self.names = frozenset(self.FIELDS)
-        self.defaults = {field: self.members[field] for field in self.FIELDS if field in self.members}
+            self.__dict__.update(base.__dict__)
+        self.__dict__.update(members)
+        self.__name__ = name
+        self._bases = bases
+        self._annotations: dict[str, str] = members.get("__annotations__", {})
+        self._prepared: tuple[tuple[str, ...], frozenset[str], dict[str, Any]] | None = None
 
     def __call__(self, **values: Any) -> _Value:
+        names, known, defaults = self._prepared or self._prepare()
         value = _Value()
         value.KIND = self
         fields = value.__dict__
-        fields.update(self.defaults)
+        fields.update(defaults)
         fields.update(values)
-        if fields.keys() != self.names:
-            missing = [field for field in self.FIELDS if field not in fields]
-            unknown = [field for field in values if field not in self.FIELDS]
+        if fields.keys() != known:
+            missing = [field for field in names if field not in fields]
+            unknown = [field for field in values if field not in known]
             raise TypeError(f"{self.__name__}: missing fields {missing}, unknown fields {unknown}")
         return value
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.members[name]
-        except KeyError:
-            raise AttributeError(f"{self.__name__} has no {name}") from None
+    @property
+    def FIELDS(self) -> tuple[str, ...]:
+        return (self._prepared or self._prepare())[0]
+
+    def _prepare(self) -> tuple[tuple[str, ...], frozenset[str], dict[str, Any]]:
+        """Gives the fields, the same as a set, and the defaults. At the first need: many a kind is never used."""
+        inherited = [field for base in self._bases for field in base.FIELDS]
+        own = [field for field, type in self._annotations.items() if not type.startswith("ClassVar")]
+        fields = (*inherited, *own)
+        defaults = {field: self.__dict__[field] for field in fields if field in self.__dict__}
+        self._prepared = fields, frozenset(fields), defaults
+        return self._prepared
 
     def __instancecheck__(self, value: object) -> bool:
         return isinstance(value, _Value) and value.KIND.descends_from(self)
 
     def descends_from(self, kind: Kind) -> bool:
         """Tells whether this kind is the other or has been derived from it."""
-        return self is kind or any(base.descends_from(kind) for base in self.bases)
+        return self is kind or any(base.descends_from(kind) for base in self._bases)
 
 
 class _Value:
@@ -62,7 +66,10 @@ class _Value:
     KIND: Kind
 
     def __getattr__(self, name: str) -> Any:
-        member = getattr(self.KIND, name)
+        try:
+            member = getattr(self.KIND, name)
+        except AttributeError:
+            raise AttributeError(f"{self.KIND.__name__} has no {name}") from None
         return member.__get__(self) if hasattr(member, "__get__") else member
 
     def __eq__(self, other: object) -> bool:

@@ -84,11 +84,15 @@ class _Function(_ctypes.CFuncPtr):
 _libc = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
 _syscall = _Function(_ctypes.dlsym(_libc, "syscall"))
 _syscall.argtypes = (Word,) * 7
+# By size: making a type takes as long as ten system calls.
+_buffers: dict[int, type] = {}
 
 
 def buffer(size: int) -> Any:
     """Gives a zeroed, writable memory of `size` bytes that can be passed to `syscall`; read it by `.raw`."""
-    return type("Buffer", (_ctypes.Array,), {"_type_": _Char, "_length_": size})()
+    if size not in _buffers:
+        _buffers[size] = type("Buffer", (_ctypes.Array,), {"_type_": _Char, "_length_": size})
+    return _buffers[size]()
 
 
 def address(memory: Any) -> int:

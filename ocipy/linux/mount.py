@@ -65,8 +65,7 @@ DEVPTS_SUPER_MAGIC = 0x1CD1
 MQUEUE_MAGIC = 0x19800202
 PROC_SUPER_MAGIC = 0x9FA0
 
-# Larger than struct statfs on every architecture; one for all calls, since making a buffer makes a type.
-_statfs = buffer(256)
+_STATFS_SIZE = 256  # larger than struct statfs on every architecture
 
 
 def clone_tree(dirfd: int, path: str, *, recursive: bool = False) -> int:
@@ -172,8 +171,9 @@ def pivot_root(new_root: str, put_old: str) -> None:
 
 def file_system_magic(descriptor: int) -> int:
     """Gives f_type (fstatfs(2)) of the file system that a descriptor lies on."""
-    syscall("fstatfs", descriptor, _statfs)
-    magic: int = unpack_from("l", _statfs.raw)[0]
+    result = buffer(_STATFS_SIZE)
+    syscall("fstatfs", descriptor, result)
+    magic: int = unpack_from("l", result.raw)[0]
     return magic
 
 
