@@ -88,6 +88,28 @@ exec(open(__file__ := {str(copy / "ocipy/__main__.py")!r}).read())
     assert done.stdout.split()[-3:] == [f"{copy}/ocipy/cli/main.py", "ocipy.cli", "True"]
 
 
+def test_archived_modules_have_the_names_that_importing_gives_them(copy):
+    """Their import statements are not executed."""
+    subprocess.run([copy / "ocipy/bin/ocipy", "spec", "--bundle", copy], check=True)
+    code = f"""
+import posix, sys
+def leave(_code):
+    names = {{
+        (module, name, str(type(value)), getattr(value, "__module__", None), getattr(value, "__name__", None))
+        for module in list(sys.modules) if module.startswith("ocipy.") and module != "ocipy.archive"
+        for name, value in vars(sys.modules[module]).items() if name[:2] != "__" and name != "annotations"
+    }}
+    print("ocipy.archive" in sys.modules, sorted(map(str, names)), flush=True)
+    leave.really(0)
+leave.really, posix._exit = posix._exit, leave
+exec(open(__file__ := {str(copy / "ocipy/__main__.py")!r}).read())
+"""
+    command = ["/usr/bin/python3", "-IS", "-c", code, "--root", copy / "root", "delete", "--force", "absent"]
+    imported, archived = (subprocess.run(command, capture_output=True, text=True).stdout for _ in range(2))
+    assert imported.startswith("True [") and len(imported) > 10_000
+    assert archived == imported.replace("True", "False", 1)
+
+
 def test_whole_package_is_in_the_archive_so_that_nothing_is_imported(copy):
     version(copy)
     command = ["/usr/bin/python3", "-IS", "-X", "importtime", copy / "ocipy/__main__.py", "--version"]
