@@ -32,7 +32,7 @@ MOUNT_OPTIONS = sorted({
 LINUX = {
     "namespaces": sorted(NAMESPACES),
     "capabilities": list(CAPABILITIES),
-    "apparmor": {"enabled": False},
+    "apparmor": {"enabled": True},
     "selinux": {"enabled": False},
     "memoryPolicy": {"modes": [], "flags": []},
     "intelRdt": {"enabled": False, "schemata": False, "monitoring": False},

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from .finding import Finding, Host
 
 TITLE = "security"
-# Those that ocipy would have to set labels of.
-_LABELS = {"apparmor": "process.apparmorProfile", "selinux": "process.selinuxLabel and linux.mountLabel"}
 
 
 def look(_host: Host) -> Iterator[Finding]:
@@ -56,11 +54,9 @@ def _modules() -> Finding:
     if names is None:
         return note("security modules", "cannot be told: no securityfs, no lsm_list_modules")
     text = ", ".join(names) or "none"
-    labelled = [label for name, label in _LABELS.items() if name in names]
-    if labelled:
-        means = f"a config.json with {', '.join(labelled)} is refused, and engines give each container one"
-        remedy = "podman, docker: --security-opt apparmor=unconfined, --security-opt label=disable"
-        return warn("security modules", text, means, remedy)
+    if "selinux" in names:
+        means = "a config.json with process.selinuxLabel or linux.mountLabel is refused, as engines make it"
+        return warn("security modules", text, means, "podman, docker: --security-opt label=disable")
     return ok("security modules", text)
 
 

@@ -27,13 +27,13 @@ class Entry:
     target: pidfd of the container's init process. flags: CLONE_NEW* of the namespaces to enter with it. late: those
     that are entered by I itself. cgroup: descriptor of the v2 cgroup that I is born in, or -1. own_memory: I gets
     copies of all that it may write before these would be charged to the container. score: OOM score adjustment to be
-    born with, or None.
+    born with, or None. profile: that AppArmor confines the program by, or "".
     """
 
-    __slots__ = ("cgroup", "flags", "late", "own_memory", "score", "target")
+    __slots__ = ("cgroup", "flags", "late", "own_memory", "profile", "score", "target")
 
     def __init__(
-        self, target: int, flags: int, late: int, cgroup: int, own_memory: bool, score: int | None
+        self, target: int, flags: int, late: int, cgroup: int, own_memory: bool, score: int | None, profile: str
     ) -> None:
         self.target = target
         self.flags = flags
@@ -41,6 +41,7 @@ class Entry:
         self.cgroup = cgroup
         self.own_memory = own_memory
         self.score = score
+        self.profile = profile
 
 
 def enter(entry: Entry, init: Init, turns: list[Turn], channel: Channel) -> tuple[int, int]:
@@ -63,6 +64,9 @@ def _enter_and_make(entry: Entry, init: Init, turns: list[Turn]) -> None:
             init.own_memory()
         if entry.score is not None:
             init.inherit_score(entry.score)
+        if entry.profile:
+            # I inherits it, and has no procfs that it could trust.
+            init.set_apparmor_profile(entry.profile)
         freeze()
         init.leave_host(entry.target, entry.cgroup)
         # All at once: the kernel looks at the rights of this process, which it loses in a user namespace, only once.

@@ -67,6 +67,10 @@ def set_rlimit(init: Init, property: str, type: str, soft: int, hard: int) -> No
     process.set_rlimit(type, soft, hard)
 
 
+def set_apparmor_profile(init: Init, property: str, profile: str) -> None:
+    init.set_apparmor_profile(profile)
+
+
 def set_user(
     init: Init, property: str, uid: int, gid: int, groups: tuple[int, ...], umask: int | None, bounding: int
 ) -> None:
@@ -129,6 +133,7 @@ HANDLERS = {
     "SetPersonality": set_personality,
     "EnterUserNamespace": enter_user_namespace,
     "SetRlimit": set_rlimit,
+    "SetAppArmorProfile": set_apparmor_profile,
     "SetUser": set_user,
     "SetCapabilities": set_capabilities,
     "SetNoNewPrivileges": set_no_new_privileges,

@@ -7,7 +7,7 @@ from ..record import Record
 from ..spec.unsupported import unsupported
 from .cgroup import cgroup_directories, compile_cgroup
 from .hooks import compile_hooks
-from .labels import check_labels, labels
+from .labels import check_labels, compile_labels, labels
 from .lifecycle import (
     ListenForStart,
     RecordCreated,
@@ -110,6 +110,8 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         *compile_hooks(spec, "createContainer"),
         *sysctls,
         *after,
+        # After the hooks in the namespaces, whose programs are the host's; before the host's procfs is let go of.
+        *compile_labels(spec.process, facts),
         *compile_become(spec, facts, "" if request.no_new_keyring else keyring_name(request.id), warnings),
         *compile_announcements(request, cgroups, "standard"),
         RecordCreated(property=""),

@@ -7,7 +7,7 @@ from ..record import Record, changed
 from ..spec.fields import absolute_path, env_entry
 from ..spec.model import Capabilities, Process, Spec, User
 from ..spec.process import ID
-from .labels import check_labels, process_labels
+from .labels import check_labels, process_labels, profile_of
 from .lifecycle import HostOperation
 from .namespaces import JoinCgroup, is_tight
 from .operation import Operation, Plan
@@ -68,14 +68,17 @@ class FindHome(HostOperation):
 
 
 class EnterContainer(HostOperation):
-    """ownMemory, oomScore: see CreateInit."""
+    """ownMemory, oomScore: see CreateInit. profile: that AppArmor confines the program by, or ""."""
 
     ownMemory: bool
     oomScore: int | None = None
+    profile: str = ""
 
     def describe(self) -> str:
         text = "make the process in the container's namespaces" + ("; its memory apart" if self.ownMemory else "")
-        return text if self.oomScore is None else f"{text}; OOM score adjustment {self.oomScore}"
+        if self.oomScore is not None:
+            text += f"; OOM score adjustment {self.oomScore}"
+        return f"{text}; confined by the AppArmor profile {self.profile}" if self.profile else text
 
 
 class OpenTerminal(Operation):
@@ -176,7 +179,11 @@ def compile_exec(spec: Spec, process: Process, facts: HostFacts, request: ExecRe
     if "HOME" not in environment(process.env):
         operations.append(FindHome(property="process.user.uid", uid=process.user.uid))
     score = inherited_score(process, facts.rootless)
-    operations.append(EnterContainer(property="", ownMemory=is_tight(spec), oomScore=score))
+    operations.append(
+        EnterContainer(
+            property="", ownMemory=is_tight(spec), oomScore=score, profile=profile_of(process, facts),
+        )
+    )  # fmt: skip
     operations += compile_limits(process, score)
     if any(controllers for controllers, _directory in request.cgroups):
         operations.append(JoinCgroup(property="linux.cgroupsPath"))

@@ -1,11 +1,21 @@
-"""Labels of Linux security modules, which ocipy does not set: AppArmor and SELinux (config.md, Linux Process)."""
+"""Labels of Linux security modules: profiles of AppArmor, which ocipy sets, and labels of SELinux, which it does not
+(config.md, Linux Process)."""
 
 from __future__ import annotations
+
+from .operation import Operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..spec.model import Process, Spec
     from .facts import HostFacts
+
+
+class SetAppArmorProfile(Operation):
+    profile: str
+
+    def describe(self) -> str:
+        return f"have AppArmor confine the program by the profile {self.profile}"
 
 
 def labels(spec: Spec) -> list[tuple[str, str]]:
@@ -26,12 +36,22 @@ def process_labels(process: Process) -> list[tuple[str, str]]:
 def check_labels(
     asked: list[tuple[str, str]], facts: HostFacts, problems: list[tuple[str, str]], warnings: list[str]
 ) -> None:
-    """Refuses a label of a module that the kernel runs; of one that it does not run, the person is told.
+    """Refuses a label of SELinux where the kernel runs it; of a label whose module it does not run, the person is told.
 
     There, nothing could enforce it, and files have none: a config.json made on another host runs, as with crun.
     """
     for path, module in asked:
-        if module in facts.modules:
-            problems.append((path, f"{module} is not supported by ocipy"))
-        else:
+        if module not in facts.modules:
             warnings.append(f"{path}: not applied: the kernel runs no {module}")
+        elif module == "SELinux":
+            problems.append((path, "SELinux is not supported by ocipy"))
+
+
+def profile_of(process: Process | None, facts: HostFacts) -> str:
+    """Gives the profile that AppArmor shall confine the process by, "" for none."""
+    return process.apparmorProfile if process and "AppArmor" in facts.modules else ""
+
+
+def compile_labels(process: Process | None, facts: HostFacts) -> list[Operation]:
+    profile = profile_of(process, facts)
+    return [SetAppArmorProfile(property="process.apparmorProfile", profile=profile)] if profile else []

@@ -187,7 +187,8 @@ class Joining(Walk):
 
     def raise_failure(self, index: int, whole: bool, message: str, property: str, hint: str) -> None:
         if index < 0:
-            raise OcipyError(message if whole else f"cannot enter the container: {message}", hint=hint)
+            text = message if whole else f"cannot enter the container: {message}"
+            raise OcipyError(text, property=property, hint=hint)
         raise failure(self.plan.operations[index], whole, message, property, hint)
 
     def cause_of_death(self) -> str:
@@ -222,7 +223,7 @@ def look_up_home(joining: Joining, property: str, uid: int) -> None:
         os.close(proc)
 
 
-def enter_container(joining: Joining, property: str, own_memory: bool, score: int | None) -> None:
+def enter_container(joining: Joining, property: str, own_memory: bool, score: int | None, profile: str) -> None:
     """Makes the process, which has the container's part of the plan from its birth."""
     init, into = process_operations.new_process(joining)
     init.home = joining.home
@@ -235,7 +236,7 @@ def enter_container(joining: Joining, property: str, own_memory: bool, score: in
     late = process.CLONE_NEWCGROUP if is_other(joining.init_pid, "cgroup") else 0
     joining.verify_target()
     assert joining.channel
-    entry = Entry(joining.target, flags, late, into, own_memory, score)
+    entry = Entry(joining.target, flags, late, into, own_memory, score, profile)
     joining.pid, joining.pidfd = enter(entry, init, joining.container_turns, joining.channel)
     if into >= 0:
         os.close(into)

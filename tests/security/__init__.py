@@ -9,8 +9,7 @@ Not applicable yet, and what brings each:
 
     id                                        why                                               comes with
     seccomp listener (races of an agent)      asking for a listener is refused                  seccomp listener
-    CVE-2019-16884, -2025-62596 (labels)      asking for a profile or label is refused          AppArmor, SELinux
-    crun 1.12 (order of attr files)           as above                                          AppArmor
+    CVE-2019-16884, -2025-62596 (labels)      asking for a label of SELinux is refused          SELinux
     runc 2310, 2313, 3780 (scope), crun 1.24  asking for systemd is refused                     systemd cgroup manager
     device rules after update, daemon-reload  no rule is rewritten                              update, systemd
     CVE-2026-94603                            checkpoint and restore do not exist               checkpoint, restore

@@ -225,7 +225,12 @@ DOCUMENT = Document(
             Sentence("MUST", "a type that is given twice: an error", (_LOAD_BAD, _REFUSED)),
         ),
         "Linux Process": (
-            Sentence("OPTIONAL", "apparmorProfile", "tests/security/test_refused_features.py::test_sec_2019_16884_label_is_never_dropped_without_a_word", "ocipy sets no profile: refused where the kernel runs AppArmor, a warning where it does not"),
+            Sentence(
+                "OPTIONAL", "apparmorProfile",
+                ("tests/integration/test_apparmor.py::test_program_is_confined_by_the_profile",
+                 "tests/security/test_refused_features.py::test_sec_2019_16884_label_is_never_dropped_without_a_word"),
+                "a warning where the kernel runs no AppArmor",
+            ),
             Sentence("OPTIONAL", "capabilities: sets of capabilities", "tests/integration/test_capabilities.py::test_without_capabilities_all_sets_are_empty"),
             Sentence(
                 "MUST", "a capability that is unknown or cannot be granted: a warning",

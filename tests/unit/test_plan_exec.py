@@ -159,10 +159,17 @@ def test_warnings_of_the_containers_own_process_are_not_repeated():
     assert len(plan(own, capabilities={"bounding": ["CAP_OTHER"]}).warnings) == 1
 
 
-def test_label_of_a_module_that_the_kernel_runs_is_refused():
+def test_label_of_SELinux_is_refused_where_the_kernel_runs_it():
+    facts = HostFacts(cgroup=CgroupFacts(), capabilities=0, modules=("SELinux",))
+    process = changed(selinuxLabel="some")
+    assert problems(compile_exec, spec(), process, facts, ExecRequest(id="x")) == ["process.selinuxLabel"]
+
+
+def test_profile_of_AppArmor_is_the_process_s_from_its_birth():
     facts = HostFacts(cgroup=CgroupFacts(), capabilities=0, modules=("AppArmor",))
-    process = changed(apparmorProfile="some")
-    assert problems(compile_exec, spec(), process, facts, ExecRequest(id="x")) == ["process.apparmorProfile"]
+    made = compile_exec(spec(), changed(apparmorProfile="some"), facts, ExecRequest(id="x"))
+    (enter,) = [operation for operation in made.operations if operation.KIND.__name__ == "EnterContainer"]
+    assert enter.profile == "some" and "profile some" in enter.describe()
 
 
 # --- --cgroup
