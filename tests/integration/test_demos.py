@@ -1,7 +1,9 @@
 """What people show of containers by hand: each demonstration as a bundle."""
 
 import os
+import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -80,6 +82,41 @@ def test_cpu_quota_holds_a_busy_program_at_its_share(ocipy, bundle):
     # A machine that is busy elsewhere gives less; but in each period in which it was throttled it had its share.
     assert microseconds >= 0.9 * 30000 * (later_throttled - throttled - 1)
     assert later_throttled > throttled
+
+
+@pytest.fixture
+def disk(scratch):
+    """A block device of 4 MiB."""
+    (scratch / "disk").write_bytes(bytes(4 << 20))
+    path = subprocess.check_output(["losetup", "--find", "--show", scratch / "disk"], text=True).strip()
+    yield path
+    subprocess.run(["losetup", "--detach", path], check=True)
+
+
+@requires.controller("blkio")
+def test_io_limit_holds_a_reader_at_its_rate(ocipy, bundle, disk):
+    """By the cgroup's own accounts: never more than the time that has passed allows."""
+    rate, number = 1 << 20, os.stat(disk).st_rdev
+    major, minor = os.major(number), os.minor(number)
+    bundle.linux["devices"] = [{"type": "b", "path": "/dev/disk", "major": major, "minor": minor}]
+    bundle.resources["devices"] = [{"allow": True, "type": "b", "major": major, "minor": minor, "access": "r"}]
+    bundle.resources["blockIO"] = {"throttleReadBpsDevice": [{"major": major, "minor": minor, "rate": rate}]}
+    script = "while :; do dd if=/dev/disk of=/dev/null bs=64k iflag=direct 2>/dev/null; done"
+    box = ocipy.start(bundle, "sh", "-c", script)
+    file, form = "io.stat", rf"^{major}:{minor} rbytes=(\d+)"
+    if not host.CGROUP_V2:
+        file, form = "blkio.throttle.io_service_bytes", rf"^{major}:{minor} Read (\d+)"
+
+    def read():
+        found = re.search(form, host.read_cgroup(box.pid, "blkio", file), re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    host.wait_for(lambda: read() > rate // 4, "the first reads")
+    begun, first = time.monotonic(), read()
+    host.wait_for(lambda: read() >= first + 2 * rate, "two seconds' worth")
+    # The kernel counts what it lets begin, in slices of a tenth of a second.
+    allowed = rate * (time.monotonic() - begun + 0.3)
+    assert read() - first <= allowed + (128 << 10)
 
 
 @requires.controller("pids")
