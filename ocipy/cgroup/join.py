@@ -2,7 +2,8 @@
 
 Moving a whole process (a pid written to cgroup.procs) takes a lock of all processes of the machine and waits for an
 RCU grace period: about 13 ms. A thread that moves itself (0 written to `tasks` of v1) takes none: 0.14 ms for ten
-hierarchies. In v2, which has no `tasks`, a process is born in its cgroup (CLONE_INTO_CGROUP).
+hierarchies. In v2, which has no `tasks`, a process is born in its cgroup (CLONE_INTO_CGROUP), unless what its birth
+takes is too much for the limit of memory.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ _ROOT = "/sys/fs/cgroup"
 
 
 def open_join(directories: dict[str, str]) -> list[int]:
-    """Opens what a process needs to move itself with `join`: a descriptor for each v1 hierarchy, in order.
+    """Opens what a process needs to move itself with `join`: a descriptor for each hierarchy, in order.
 
     The permission counts of who opened it: the process needs no access to the cgroup file system. Raises OcipyError.
     """
     descriptors: list[int] = []
     try:
         for controllers, directory in directories.items():
-            if controllers:
-                descriptors.append(os.open(f"{directory}/tasks", os.O_WRONLY | os.O_NOFOLLOW))
+            name = "tasks" if controllers else "cgroup.procs"
+            descriptors.append(os.open(f"{directory}/{name}", os.O_WRONLY | os.O_NOFOLLOW))
     except OSError as error:
         for descriptor in descriptors:
             os.close(descriptor)

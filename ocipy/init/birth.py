@@ -57,7 +57,7 @@ def make_init(birth: Birth, init: Init, turns: list[Turn], channel: Channel) -> 
         process.prctl(process.PR_SET_DUMPABLE, 0)
     # Else an ordinary user makes a user namespace, whose mappings it could not write: the files in /proc of what cannot
     # be dumped are root's. Nobody is in that namespace yet, and who is in another one may not look into this.
-    if birth.joined or birth.offsets or (birth.own_memory and birth.cgroup >= 0):
+    if birth.joined or birth.offsets:
         return _make_through_another(birth, init, turns, channel)
     pid, pidfd = process.clone3(birth.flags, exit_signal=_signal.SIGCHLD, cgroup=birth.cgroup)
     if pid == 0:
@@ -91,10 +91,6 @@ def _join_and_make(birth: Birth, init: Init, turns: list[Turn]) -> None:
             process.unshare(process.CLONE_NEWTIME | own)
             for clock, seconds, nanoseconds in birth.offsets:
                 init.write_proc("self/timens_offsets", f"{clock} {seconds} {nanoseconds}")
-        if birth.own_memory:
-            # Init inherits this process's memory as its own when this process ends.
-            init.own_memory()
-            birth.own_memory = False
         pid, pidfd = process.clone3(birth.flags | process.CLONE_PARENT, cgroup=birth.cgroup)
         if pid == 0:
             _live(birth, init, turns)

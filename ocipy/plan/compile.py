@@ -13,7 +13,14 @@ from .lifecycle import (
     RecordCreated,
     RecordCreating,
 )
-from .namespaces import JoinCgroup, NewCgroupNamespace, compile_namespaces, compile_settings, new_namespaces
+from .namespaces import (
+    JoinCgroup,
+    NewCgroupNamespace,
+    compile_namespaces,
+    compile_settings,
+    is_tight,
+    new_namespaces,
+)
 from .operation import Plan
 from .process import AwaitStart, LeaveHost, compile_before_root, compile_limits, inherited_score
 from .program import compile_announcements, compile_become, compile_filters, compile_program, keyring_name
@@ -127,11 +134,13 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
 
 
 def _membership(spec: Spec, facts: HostFacts, cgroups: tuple[tuple[str, str], ...]) -> list[Operation]:
-    """Gives how init gets into its cgroup, unless systemd moves it or, on v2, it is born there. The namespace comes
-    after, to have it as root.
+    """Gives how init gets into its cgroup, unless systemd moves it or, on v2, it is born there: not where the limit of
+    memory is tight, since what is allocated for new namespaces is charged to who they are made for. The namespace
+    comes after, to have it as root.
     """
     operations: list[Operation] = []
-    if facts.cgroup.systemd is None and any(controllers for controllers, _directory in cgroups):
+    joins = any(controllers for controllers, _directory in cgroups) or (cgroups and is_tight(spec))
+    if facts.cgroup.systemd is None and joins:
         operations.append(JoinCgroup(property="linux.cgroupsPath"))
     if "cgroup" in new_namespaces(spec):
         operations.append(NewCgroupNamespace(property="linux.namespaces"))

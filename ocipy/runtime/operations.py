@@ -110,7 +110,7 @@ def create_init(
         # init makes the cgroup namespace once it is in its cgroup, and a time namespace with offsets is made before.
         if kind != "cgroup" and not (kind == "time" and offsets):
             flags |= KINDS[kind]
-    init, into = new_process(creation)
+    init, into = new_process(creation, born=not own_memory)
     init.hook_state = jsontext.encode(creation.container.hook_state(CREATED, with_pid=False))
     if creation.listener:
         init.descriptors["start"] = [creation.listener.detach()]

@@ -76,7 +76,11 @@ class Walk:
     def give(self, turn: Turn) -> None:
         """Lets the process begin with a turn of its own."""
         assert self.channel
-        self.channel.send(("go",))
+        try:
+            self.channel.send(("go",))
+        except Closed:
+            # What it said last, or how it died, is found by who waits for it.
+            pass
 
     def _execute(self, operation: Operation) -> None:
         begun = time.perf_counter()

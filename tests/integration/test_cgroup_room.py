@@ -71,7 +71,7 @@ class Room:
     def spawn(self, body=signal.pause, directories=None):
         """Makes a child that is born or moves itself into the cgroup, says so, then runs `body`."""
         directories = directories or self.directories
-        descriptors = join.open_join(directories)
+        descriptors = join.open_join({names: path for names, path in directories.items() if names})
         unified = join.open_directory(directories[""]) if "" in directories else -1
         ready, done = os.pipe()
         pid, pidfd = clone3(0, exit_signal=signal.SIGCHLD, cgroup=unified)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -88,6 +89,8 @@ def test_cpu_quota_holds_a_busy_program_at_its_share(ocipy, bundle):
 def disk(scratch):
     """A block device of 4 MiB."""
     (scratch / "disk").write_bytes(bytes(4 << 20))
+    if shutil.which("modprobe"):
+        subprocess.run(["modprobe", "--quiet", "loop"])  # Where it is built in, there may be no modules.
     path = subprocess.check_output(["losetup", "--find", "--show", scratch / "disk"], text=True).strip()
     yield path
     subprocess.run(["losetup", "--detach", path], check=True)

@@ -152,6 +152,8 @@ def test_every_operation_describes_itself_in_one_line_and_crosses_as_plain_data(
     ({"unified": {"memory.max": "max"}}, False),
 ])
 def test_init_has_memory_of_its_own_where_the_limit_is_low(resources, own):
-    """Copies of the command's memory would be charged to the container, and kill it."""
+    """Copies of the command's memory would be charged to the container, and kill it; so would all that its birth takes,
+    were it born there."""
     made = plan(lambda config: config["linux"].update(resources=resources), cgroup=V2)
     assert find(made, "CreateInit")[0].ownMemory is own
+    assert bool(find(made, "JoinCgroup")) is own
