@@ -78,7 +78,7 @@ def test_path_of_cgroupfs_is_refused_before_anything_is_made(ocipy, bundle):
 
 
 def test_limits_and_device_rules_survive_a_reload_of_systemd(ocipy, bundle):
-    """runc 3708: an incomplete unit took devices away; crun 1.24: the program of the device rules is there."""
+    """runc 3708: of a unit that did not tell of all its devices, a reload took them away."""
     bundle.linux["resources"] = {
         "memory": {"limit": 64 << 20, "swap": 96 << 20, "reservation": 32 << 20}, "pids": {"limit": 50},
         "cpu": {"shares": 512, "quota": 50000, "period": 100000, "burst": 1000, "cpus": "0", "mems": "0"},

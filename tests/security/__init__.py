@@ -11,7 +11,6 @@ Held by tests elsewhere, that need another kernel or systemd:
     CVE-2019-16884, -2025-62596 (AppArmor)    integration/test_apparmor.py, on a kernel that has it
     device rules after daemon-reload          integration/test_systemd_cgroup.py, in the virtual machine with systemd:
                                               test_limits_and_device_rules_survive_a_reload_of_systemd
-    crun 1.24 on cgroup v2                    the same; test_systemd_scope.py has v1
     device program on cgroup v2               integration/test_cgroup.py, in the virtual machine
 
 Not applicable yet, and what brings each:
