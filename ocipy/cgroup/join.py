@@ -105,5 +105,7 @@ def _lists(directory: str, pid: int) -> bool:
     """Asks the cgroup itself: where a cgroup is bind-mounted, its path does not begin at the mount point."""
     try:
         return str(pid) in read(directory, "cgroup.procs").split()
+    except FileNotFoundError:
+        return False
     except OSError as error:
         raise OcipyError(f"cannot read {directory}: {errorcode.get(error.errno or 0)}") from None

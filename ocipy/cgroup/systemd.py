@@ -32,6 +32,8 @@ _NO_UNIT = "org.freedesktop.systemd1.NoSuchUnit"
 _EXISTS = "org.freedesktop.systemd1.UnitExists"
 _REMEDY = "start the service dbus, or use the cgroup manager cgroupfs"
 _USER_REMEDY = "it needs a login with XDG_RUNTIME_DIR, or loginctl enable-linger; or use the cgroup manager cgroupfs"
+# The hierarchies in which systemd keeps its units: a scope without a cgroup there was not started.
+_OF_SYSTEMD = ("", "name=systemd")
 _LIMIT = 100.0  # seconds; systemd gives the processes of a unit 90 to end
 
 
@@ -99,28 +101,39 @@ class Systemd:
         wanted = [(name, (signature, value)) for name, signature, value in properties]
         arguments = "StartTransientUnit", "ssa(sv)a(sa(sv))", unit, "fail", wanted, ()
         try:
-            self._job(what, *arguments)
-        except BusError as error:
-            if error.name != _EXISTS:
-                raise _error(what, error) from None
-            self.reset(unit)
             try:
-                self._job(what, *arguments)
-            except BusError as again:
-                raise _error(what, again, f"systemctl status {unit} tells what runs in it") from None
+                job = self._bus.call(_MANAGER, *arguments, reply="o")
+            except BusError as error:
+                if error.name != _EXISTS:
+                    raise
+                self.reset(unit)
+                job = self._bus.call(_MANAGER, *arguments, reply="o")
+        except OSError as error:
+            # A unit of that name may be somebody else's, and is left alone.
+            exists = getattr(error, "name", "") == _EXISTS
+            raise _error(what, error, f"systemctl status {unit} tells what runs in it" if exists else "") from None
+        try:
+            self._finish(what, *job)
         except OcipyError:
-            self.stop(unit)
+            try:
+                self.stop(unit)
+            except OcipyError:
+                # Why it was not started tells more; it ends with the process that it was for.
+                pass
             raise
 
     def stop(self, unit: str) -> None:
         """Ends a unit with what is in it, and takes away what is known of its failure; no error when it is gone."""
+        what = f"stop {unit}"
         try:
             # A PID 1 takes no SIGTERM, after which systemd would wait for a minute and a half.
             self._bus.call(_MANAGER, "KillUnit", "ssi", unit, "all", SIGKILL)
-            self._job(f"stop {unit}", "StopUnit", "ss", unit, "replace")
+            job = self._bus.call(_MANAGER, "StopUnit", "ss", unit, "replace", reply="o")
         except OSError as error:
             if getattr(error, "name", "") != _NO_UNIT:
-                raise _error(f"stop {unit}", error) from None
+                raise _error(what, error) from None
+        else:
+            self._finish(what, *job)
         self.reset(unit)
 
     def reset(self, unit: str) -> None:
@@ -141,17 +154,13 @@ class Systemd:
         except OSError as error:
             raise _error(f"change {unit}", error) from None
 
-    def _job(self, what: str, method: str, signature: str, *values: Any) -> None:
-        """Calls a method that gives a job and waits for its end. Raises BusError, OcipyError."""
+    def _finish(self, what: str, job: str) -> None:
+        """Waits for the end of a job. Raises OcipyError when it is not done then."""
         deadline = monotonic() + _LIMIT
         try:
-            (job,) = self._bus.call(_MANAGER, method, signature, *values, reply="o")
-            while True:
+            ended = ""
+            while ended != job:
                 _number, ended, _unit, result = self._bus.wait_signal(_MANAGER[2], "JobRemoved", "uoss", deadline)
-                if ended == job:
-                    break
-        except BusError:
-            raise
         except OSError as error:
             raise _error(what, error) from None
         if result != "done":
@@ -164,20 +173,24 @@ def start_scope(unit: str, properties: tuple[Property, ...], pid: int) -> None:
         systemd.start(unit, (*properties, ("PIDs", "au", (pid,))))
 
 
-def complete_scope(property: str, directories: tuple[tuple[str, str], ...], pid: int) -> list[str]:
-    """Makes those cgroups of v1 that systemd has no use for, moves process `pid` there too, and gives what was made.
+def complete_scope(property: str, directories: tuple[tuple[str, str], ...]) -> list[str]:
+    """Makes those cgroups of v1 that systemd has no use for, and gives what was made. Raises OcipyError."""
+    missing = (pair for pair in directories if pair[0] not in _OF_SYSTEMD and not os.path.isdir(pair[1]))
+    return create_cgroup(property, tuple(missing))
 
-    Raises OcipyError when it is not in all of them then.
+
+def enter_scope(property: str, directories: tuple[tuple[str, str], ...], made: list[str], pid: int) -> None:
+    """Moves process `pid` into those that were made. Raises OcipyError when it is not in all of them then.
+
+    Where systemd said that it has moved it, and has not, it would run, unlimited, in its creator's cgroup.
     """
-    missing = tuple(pair for pair in directories if pair[0] and not os.path.isdir(pair[1]))
-    made = create_cgroup(property, missing)
-    for _controllers, directory in missing:
-        try:
-            write(directory, "cgroup.procs", str(pid))
-        except OSError as error:
-            raise write_error(error, property, directory, "cgroup.procs", str(pid)) from None
+    for _controllers, directory in directories:
+        if directory in made:
+            try:
+                write(directory, "cgroup.procs", str(pid))
+            except OSError as error:
+                raise write_error(error, property, directory, "cgroup.procs", str(pid)) from None
     verify_membership(pid, dict(directories))
-    return made
 
 
 def stop_unit(unit: str) -> None:

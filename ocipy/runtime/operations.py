@@ -73,8 +73,10 @@ def start_scope(
     record = creation.container.record
     systemd.start_scope(unit, properties, creation.pid)
     record["systemd_unit"] = unit
+    made = creation.cgroups_made = systemd.complete_scope(property, directories)
+    systemd.enter_scope(property, directories, made, creation.pid)
+    # Theirs is what is killed and removed with the container: not before it is seen in them.
     record["cgroup_paths"] = dict(directories)
-    creation.cgroups_made = systemd.complete_scope(property, directories, creation.pid)
 
 
 def _limit(function: Callable[..., None]) -> Callable[..., None]:

@@ -51,6 +51,7 @@ def slice_is_stopped_afterwards():
 
 
 def test_container_is_in_the_scope_of_its_slice(ocipy, bundle):
+    """runc 2310, by the real systemd; tests/security/test_systemd_scope.py has one that does not what it says."""
     id = ocipy.new_id()
     bundle.linux["cgroupsPath"] = f"{SLICE}:test:{id}"
     box = ocipy.create(bundle, "true", id=id, flags=FLAG)
@@ -77,6 +78,7 @@ def test_path_of_cgroupfs_is_refused_before_anything_is_made(ocipy, bundle):
 
 
 def test_limits_and_device_rules_survive_a_reload_of_systemd(ocipy, bundle):
+    """runc 3708: of a unit that did not tell of all its devices, a reload took them away."""
     bundle.linux["resources"] = {
         "memory": {"limit": 64 << 20, "swap": 96 << 20, "reservation": 32 << 20}, "pids": {"limit": 50},
         "cpu": {"shares": 512, "quota": 50000, "period": 100000, "burst": 1000, "cpus": "0", "mems": "0"},
@@ -165,6 +167,7 @@ def test_failed_create_leaves_no_unit(ocipy, bundle):
 
 
 def test_failed_unit_of_the_same_name_makes_room(ocipy, bundle):
+    """runc 3780: what an earlier container left."""
     id = ocipy.new_id()
     unit = f"ocipy-{id}.scope"
     subprocess.run(
@@ -176,6 +179,7 @@ def test_failed_unit_of_the_same_name_makes_room(ocipy, bundle):
 
 
 def test_unit_that_somebody_else_uses_is_refused_and_left_alone(ocipy, bundle):
+    """runc 3780: the error was ignored, and the container ran in its creator's cgroup."""
     id = ocipy.new_id()
     unit = f"ocipy-{id}.scope"
     other = subprocess.Popen(["systemd-run", "--scope", f"--unit={unit}", "--quiet", "sleep", "1000"])

@@ -1,12 +1,9 @@
 """update: limits of a container that exists, read back from the files of its cgroup."""
 
 import json
-import os
 
 import pytest
 from support import host, requires
-
-from ocipy.linux import bpf
 
 MIB = 1 << 20
 # Flag and value; controller, file of v1 and what it holds then; the same for v2.
@@ -201,17 +198,6 @@ def test_unified_is_set_v2(ocipy, box):
     assert host.read_cgroup(box.pid, "memory", "memory.high") == str(32 * MIB)
 
 
-def device_rules(box):
-    """The rules of v1, or the ids of the programs that decide on v2."""
-    if not host.CGROUP_V2:
-        return host.read_cgroup(box.pid, "devices", "devices.list")
-    descriptor = os.open(host.cgroup(box.pid, "devices"), os.O_RDONLY)
-    try:
-        return bpf.device_programs(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @requires.controller("devices")
 @requires.controller("pids")
 def test_device_rules_survive(ocipy, bundle):
@@ -220,11 +206,11 @@ def test_device_rules_survive(ocipy, bundle):
     if not host.CGROUP_V2:
         # What somebody else has added, such as a plugin for graphics cards.
         (host.cgroup(box.pid, "devices") / "devices.allow").write_text("c 1:11 r")
-    before = device_rules(box)
+    before = host.device_rules(box.pid)
     given = {"pids": {"limit": 30}, "devices": [{"allow": True, "access": "rwm"}]}
     ocipy("update", "-r", "-", box.id, input=json.dumps(given).encode()).ok()
     assert host.read_cgroup(box.pid, "pids", "pids.max") == "30"
-    assert device_rules(box) == before
+    assert host.device_rules(box.pid) == before
 
 
 @requires.controller("pids")

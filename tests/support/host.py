@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from ocipy.linux import bpf
+
 PATIENCE = float(os.environ.get("OCIPY_TEST_PATIENCE", "60"))  # seconds that anything may take before it hangs
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 CGROUP_V2 = (CGROUP_ROOT / "cgroup.controllers").exists()
@@ -137,6 +139,17 @@ def cgroup(pid: int | str, controller: str) -> Path:
 
 def read_cgroup(pid: int | str, controller: str, file: str) -> str:
     return (cgroup(pid, controller) / file).read_text().strip()
+
+
+def device_rules(pid: int | str) -> list[str] | list[int]:
+    """The device rules of the cgroup that a process is in: lines on v1, on v2 the ids of the programs that decide."""
+    if not CGROUP_V2:
+        return read_cgroup(pid, "devices", "devices.list").splitlines()
+    descriptor = os.open(cgroup(pid, "devices"), os.O_RDONLY)
+    try:
+        return bpf.device_programs(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def wait_for(condition: Callable[[], object], what: str = "the condition", patience: float = PATIENCE) -> object:
