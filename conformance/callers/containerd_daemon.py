@@ -192,7 +192,12 @@ def is_alive(pid: int) -> bool:
 
 def expect_nothing_left(name: str, *pids: int) -> None:
     """Raise Failure unless all that was of a container is gone, at once or soon."""
+    expect_nothing_left_of({name}, *pids)
+
+
+def expect_nothing_left_of(names: set[str], *pids: int) -> None:
+    """The same for many containers. Soon: a shim ends when containerd has answered already."""
     try:
-        wait_until(lambda: not leftovers({name}, *pids), f"nothing left of {name}")
+        wait_until(lambda: not leftovers(names, *pids), "nothing left")
     except Failure:
-        raise Failure(f"left of {name}: {leftovers({name}, *pids)}") from None
+        raise Failure(f"left: {leftovers(names, *pids)}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -141,8 +142,11 @@ def kill_all_reaches_every_process() -> None:
 
 def programs(name: str) -> list[str]:
     """The programs that a container's processes run, sorted."""
-    found = [pathlib.Path("/proc", line.split()[0], "comm") for line in processes(name)]
-    return sorted(comm.read_text().strip() for comm in found if comm.exists())
+    found = []
+    for line in processes(name):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # It has ended meanwhile.
+            found.append(pathlib.Path("/proc", line.split()[0], "comm").read_text().strip())
+    return sorted(found)
 
 
 @caller.case
@@ -157,11 +161,9 @@ def kill_of_a_stopped_task_says_so() -> None:
 def children_end_with_the_command_in_anothers_PID_namespace() -> None:
     other = run_detached("sleep 1000")
     shared = ("--with-ns", f"pid:/proc/{pid_of(other)}/ns/pid")
-    name = run_detached("sleep 1001 & sleep 1002 & touch /ready; wait", *shared)
-    await_file(name, "/ready")
+    name = run_detached("sleep 1001 & sleep 1002 & wait", *shared)
+    wait_until(lambda: programs(name) == ["sh", "sleep", "sleep"], "three programs")
     pids = [int(line.split()[0]) for line in processes(name)]
-    if len(pids) != 3:
-        raise Failure(f"processes: {processes(name)}")
     caller.call("task", "kill", "--signal", "KILL", name).expect(status=0)
     expect_end(name, 137)
     expect_nothing_left(name, *pids)

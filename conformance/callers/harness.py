@@ -19,6 +19,7 @@ import sys
 import tarfile
 import tempfile
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any
@@ -89,15 +90,17 @@ class Caller:
         self.other_cgroups: Callable[[], list[str]] = list
         self.cases: list[tuple[str, Callable[[], object]]] = []
         self.number = 0
+        self.lock = threading.Lock()
         print(f"{program}, runtime {self.runtime}")
 
     def path(self, name: str) -> str:
         return os.path.join(self.directory, name)
 
     def container(self) -> str:
-        """A name for one more container."""
-        self.number += 1
-        return f"{self.name}-{self.number}"
+        """A name for one more container; cases ask in many threads at once, too."""
+        with self.lock:
+            self.number += 1
+            return f"{self.name}-{self.number}"
 
     def call(self, *arguments: str, given: str = "") -> Result:
         """Call the caller and wait for its end. `given` is its standard input."""
@@ -289,7 +292,8 @@ def end_descendants() -> None:
     """Kill every process below this one. What a killed one leaves becomes our child, so repeat until there is none."""
     while below := children(os.getpid()):
         for pid in below:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # A thread of a caller's may have reaped it.
+                os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):  # Any: an init waits for what entered its namespace from outside.
             os.waitpid(-1, 0)
 

@@ -78,9 +78,10 @@ def test_devices_are_bound_from_the_host(ocipy, bundle):
 
 
 def test_life_in_single_steps(ocipy, bundle):
-    box = ocipy.create(bundle, "sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.1; done")
+    box = ocipy.create(bundle, "sh", "-c", "trap 'exit 3' TERM; echo ready; while :; do sleep 0.1; done")
     assert box.status() == "created"
     box.start()
+    host.wait_for(lambda: box.output() == "ready\n", "the trap")
     assert box.status() == "running" and box.state()["pid"] == box.pid
     assert ocipy("exec", box.id, "id", "-u").ok().out == "0\n"
     assert ocipy("list", "--quiet").ok().out == f"{box.id}\n"
