@@ -65,16 +65,16 @@ def missing_program_is_named() -> None:
 
 @caller.case
 def terminal() -> None:
-    script = "test -t 0 && test -t 1 && echo on a terminal"
-    result = caller.call_on_terminal(*options(caller.container(), "--rm", "--tty"), "sh", "-c", script)
-    result.expect(status=0, output="on a terminal")
+    script = "test -t 0 && test -t 1 && echo on a terminal && read line"
+    command = [*options(caller.container(), "--rm", "--tty"), "sh", "-c", script]
+    caller.call_on_terminal(*command, then=("on a terminal", "\n")).expect(status=0, output="on a terminal")
 
 
 @caller.case
 def terminal_has_the_size_of_the_callers() -> None:
-    script = "until stty size 2>/dev/null | grep '^33 101$'; do sleep 0.1; done"
+    script = "until stty size 2>/dev/null | grep '^33 101$'; do sleep 0.1; done; read line"
     command = [*options(caller.container(), "--rm", "--tty"), "sh", "-c", script]
-    caller.call_on_terminal(*command, size=(33, 101)).expect(status=0, output="33 101")
+    caller.call_on_terminal(*command, then=("33 101", "\n"), size=(33, 101)).expect(status=0, output="33 101")
 
 
 @caller.case
@@ -93,9 +93,9 @@ def attach_gives_the_output_and_the_exit_status() -> None:
 @caller.case
 def attach_to_a_terminal() -> None:
     name = caller.container()
-    script = "read line; echo got $line; exit 6"
+    script = "read line; echo got $line; read line; exit 6"
     caller.call_on_terminal(*options(name, "--detach", "--tty"), "sh", "-c", script).expect(status=0)
-    result = caller.call_on_terminal("task", "attach", name, typed="a word\n")
+    result = caller.call_on_terminal("task", "attach", name, typed="a word\n", then=("got a word", "\n"))
     caller.call("container", "delete", name).expect(status=0)
     if result.status != 6 or "got a word" not in result.output:
         raise Failure(f"exit status {result.status}, output {result.output!r}")
@@ -221,7 +221,9 @@ def events_of_a_task() -> None:
 @caller.case
 def lack_of_memory_is_an_event() -> None:
     with Events() as events:
-        name = run_detached("tail /dev/zero", "--memory-limit", "16777216")
+        # The shim hears of it once it has started the task.
+        name = run_detached("until test -e /go; do sleep 0.1; done; exec tail /dev/zero", "--memory-limit", "16777216")
+        pathlib.Path(in_root(name, "/go")).touch()
         wait_until(lambda: "oom" in events.of(name), "the event oom")
         expect_end(name, 137)
 

@@ -128,15 +128,21 @@ class Caller:
             raise Failure(f"no end after {PATIENCE:.0f} s: {late.stdout!r} {late.stderr!r}") from None
         return Result(list(command), done.returncode, done.stdout or "", done.stderr or "")
 
-    def call_on_terminal(self, *arguments: str, typed: str = "", size: tuple[int, int] = (24, 80)) -> Result:
+    def call_on_terminal(
+        self, *arguments: str, typed: str = "", then: tuple[str, str] = ("", ""), size: tuple[int, int] = (24, 80)
+    ) -> Result:
         """Call the caller on a terminal of its own; all that the terminal shows is the output.
 
-        `typed` is what a person types ahead, `size` is in lines and columns.
+        `typed` is what a person types ahead, `then` a text and what is typed once that is shown, `size` is in lines and
+        columns.
         """
-        return self.command_on_terminal(*self.base, *arguments, typed=typed, size=size)
+        return self.command_on_terminal(*self.base, *arguments, typed=typed, then=then, size=size)
 
-    def command_on_terminal(self, *command: str, typed: str = "", size: tuple[int, int] = (24, 80)) -> Result:
+    def command_on_terminal(
+        self, *command: str, typed: str = "", then: tuple[str, str] = ("", ""), size: tuple[int, int] = (24, 80)
+    ) -> Result:
         """Call another program in the same way."""
+        awaited, answer = (text.encode() for text in then)
         pid, terminal = pty.fork()
         if pid == 0:
             termios.tcsetwinsize(0, size)
@@ -150,6 +156,9 @@ class Caller:
                 except OSError:  # EIO: the last descriptor of the other side is closed.
                     break
                 shown += piece or b""
+                if answer and awaited in shown:
+                    os.write(terminal, answer)
+                    answer = b""
             else:
                 os.kill(pid, signal.SIGKILL)
         return Result(list(command), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode(), "")
