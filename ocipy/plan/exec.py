@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 
 
 class ExecRequest(Record):
-    """What the command line asks. Paths absolute or "". cgroups: controllers and directory of those to join."""
+    """What the command line asks. Paths absolute or "". cgroups: controllers and directory of those to join.
+
+    unit: that of systemd which the cgroup belongs to, where the process cannot be born there; below: the cgroup's path
+    from the unit's own.
+    """
 
     id: str
     cgroups: tuple[tuple[str, str], ...] = ()
+    unit: str = ""
+    below: str = ""
     keyring: bool = True
     pid_file: str = ""
     console_socket: str = ""
@@ -76,6 +82,16 @@ class EnterContainer(HostOperation):
     def describe(self) -> str:
         text = "make the process in the container's namespaces" + ("; its memory apart" if self.ownMemory else "")
         return text if self.oomScore is None else f"{text}; OOM score adjustment {self.oomScore}"
+
+
+class MoveIntoUnit(HostOperation):
+    """path: of the cgroup, from that of the unit."""
+
+    unit: str
+    path: str
+
+    def describe(self) -> str:
+        return f"have systemd move the process into {self.unit}{self.path}"
 
 
 class OpenTerminal(Operation):
@@ -177,6 +193,8 @@ def compile_exec(spec: Spec, process: Process, facts: HostFacts, request: ExecRe
         operations.append(FindHome(property="process.user.uid", uid=process.user.uid))
     score = inherited_score(process, facts.rootless)
     operations.append(EnterContainer(property="", ownMemory=is_tight(spec), oomScore=score))
+    if request.unit:
+        operations.append(MoveIntoUnit(property="linux.cgroupsPath", unit=request.unit, path=request.below))
     operations += compile_limits(process, score)
     if any(controllers for controllers, _directory in request.cgroups):
         operations.append(JoinCgroup(property="linux.cgroupsPath"))
@@ -189,7 +207,7 @@ def compile_exec(spec: Spec, process: Process, facts: HostFacts, request: ExecRe
     operations += compile_announcements(request, request.cgroups, "setns")
     operations += compile_program(spec)
     return Plan(
-        operations=tuple(operations), cgroups=request.cgroups,
+        operations=tuple(operations), cgroups=request.cgroups, late=bool(request.unit),
         warnings=tuple(warning for warning in warnings if warning not in told),
     )  # fmt: skip
 

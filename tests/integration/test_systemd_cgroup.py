@@ -255,3 +255,34 @@ def test_container_of_an_ordinary_user_has_its_limits_from_the_own_systemd(user,
     assert ocipy("exec", box.id, "cat", "/proc/self/cgroup").ok().out == "0::/\n"
     box.delete(force=True).ok()
     assert not directory.exists()
+
+
+@pytest.fixture
+def session(user):
+    """The command line where the user has logged in: in a cgroup of which nothing is delegated."""
+    subprocess.run([AS_USER, "true"], check=True)
+    directory = Path(f"/sys/fs/cgroup/user.slice/user-{UID}.slice/session-1.scope")
+    directory.mkdir()
+    enter = f'echo 0 >{directory}/cgroup.procs && exec setpriv --reuid={UID} --regid={UID} --clear-groups -- "$@"'
+    yield user("sh", "-c", enter, "sh", "env", f"XDG_RUNTIME_DIR=/run/user/{UID}")
+    host.wait_for(lambda: not (directory / "cgroup.procs").read_text(), "the end of the session")
+    directory.rmdir()
+
+
+@ordinary_user
+def test_exec_from_a_login_session_is_in_the_scope(session, make_bundle):
+    """Where runc leaves it in the session, without the container's limits."""
+    box = session.start(with_own_id(make_bundle()), "sleep", "1000", flags=FLAG)
+    assert session("exec", box.id, "cat", "/proc/self/cgroup").ok().out == "0::/\n"
+    (scope_of(box) / "below").mkdir()
+    assert session("exec", "--cgroup", "below", box.id, "cat", "/proc/self/cgroup").ok().out == "0::/below\n"
+    box.delete(force=True).ok()
+
+
+@ordinary_user
+def test_exec_that_nobody_can_move_is_refused(session, user, make_bundle):
+    delegated = user(AS_USER)
+    box = delegated.start(with_own_id(make_bundle()), "sleep", "1000")
+    assert scope_of(box).name == box.id
+    session("exec", box.id, "true", flags=["--root", delegated.root]).refused("no permission", "delegated")
+    box.delete(force=True).ok()
