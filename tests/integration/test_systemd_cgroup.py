@@ -242,16 +242,28 @@ finally:
 
 
 @ordinary_user
-def test_container_of_an_ordinary_user_has_its_limits_from_the_own_systemd(user, make_bundle):
+@pytest.mark.parametrize(("flags", "place"), [(FLAG, "user.slice/ocipy-{}.scope"), ([], "app.slice/{}")])
+def test_container_of_an_ordinary_user_has_its_limits_in_what_is_delegated(user, make_bundle, flags, place):
+    """Made by the systemd of the user or, beside the scope that the command runs in, by ocipy."""
     ocipy = user(AS_USER)
     bundle = with_own_id(make_bundle())
-    bundle.linux["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 50}}
-    box = ocipy.start(bundle, "sleep", "1000", flags=FLAG)
+    bundle.linux["resources"] = {
+        "memory": {"limit": 64 << 20}, "pids": {"limit": 50}, "cpu": {"quota": 50000, "period": 100000, "cpus": "0"},
+        "blockIO": {"weight": 500},
+    }  # fmt: skip
+    box = ocipy.start(bundle, "sleep", "1000", flags=flags)
     directory = scope_of(box)
-    assert directory == Path(f"/sys/fs/cgroup{MANAGER}/user.slice/ocipy-{box.id}.scope")
-    assert [(directory / file).read_text() for file in ("memory.max", "pids.max")] == [f"{64 << 20}\n", "50\n"]
+    assert directory == Path(f"/sys/fs/cgroup{MANAGER}/{place.format(box.id)}")
+    expected = {
+        "memory.max": str(64 << 20), "pids.max": "50", "cpu.max": "50000 100000", "cpuset.cpus": "0",
+        "io.weight": "default 4950",
+    }  # fmt: skip
+    assert {file: (directory / file).read_text().strip() for file in expected} == expected
     ocipy("update", "--memory", "32M", box.id).ok()
     assert (directory / "memory.max").read_text() == f"{32 << 20}\n"
+    ocipy("pause", box.id).ok()
+    assert "frozen 1" in (directory / "cgroup.events").read_text()
+    ocipy("resume", box.id).ok()
     assert ocipy("exec", box.id, "cat", "/proc/self/cgroup").ok().out == "0::/\n"
     box.delete(force=True).ok()
     assert not directory.exists()
