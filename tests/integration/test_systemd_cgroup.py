@@ -241,7 +241,19 @@ finally:
     assert done.stdout.split() == [MANAGER, f"0::{MANAGER}/user.slice/ocipy-test.scope"]
 
 
+@pytest.fixture
+def scope():
+    """A scope of the user's that stays: systemd takes controllers away from where no unit of its own needs them."""
+    holder = subprocess.Popen([AS_USER, "sh", "-c", "echo; exec sleep 1000"], stdout=subprocess.PIPE)
+    holder.stdout.readline()
+    yield
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+
+
 @ordinary_user
+@pytest.mark.usefixtures("scope")
 @pytest.mark.parametrize(("flags", "place"), [(FLAG, "user.slice/ocipy-{}.scope"), ([], "app.slice/{}")])
 def test_container_of_an_ordinary_user_has_its_limits_in_what_is_delegated(user, make_bundle, flags, place):
     """Made by the systemd of the user or, beside the scope that the command runs in, by ocipy."""
@@ -276,7 +288,9 @@ def session(user):
     directory = Path(f"/sys/fs/cgroup/user.slice/user-{UID}.slice/session-1.scope")
     directory.mkdir()
     enter = f'echo 0 >{directory}/cgroup.procs && exec setpriv --reuid={UID} --regid={UID} --clear-groups -- "$@"'
-    yield user("sh", "-c", enter, "sh", "env", f"XDG_RUNTIME_DIR=/run/user/{UID}")
+    ocipy = user("sh", "-c", enter, "sh", "env", f"XDG_RUNTIME_DIR=/run/user/{UID}")
+    yield ocipy
+    ocipy.user = (AS_USER,)
     host.wait_for(lambda: not (directory / "cgroup.procs").read_text(), "the end of the session")
     directory.rmdir()
 
