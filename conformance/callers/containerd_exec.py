@@ -74,9 +74,10 @@ def exec_as_another_user() -> None:
 @caller.case
 def exec_on_a_terminal() -> None:
     with container() as name:
-        script = "until stty size 2>/dev/null | grep '^33 101$'; do sleep 0.1; done; tty; exit 7"
+        script = "until stty size 2>/dev/null | grep '^33 101$'; do sleep 0.1; done; tty; read line; exit 7"
         command = [*exec_options(name, "--tty"), "sh", "-c", script]
-        caller.call_on_terminal(*command, size=(33, 101)).expect(status=7, output="33 101\n/dev/pts/0")
+        result = caller.call_on_terminal(*command, then=("/dev/pts/0", "\n"), size=(33, 101))
+        result.expect(status=7, output="33 101\n/dev/pts/0")
 
 
 @caller.case

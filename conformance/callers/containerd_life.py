@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -25,7 +26,7 @@ from containerd_daemon import (
     run_detached,
     tasks,
 )
-from harness import Failure, wait_until
+from harness import IMAGE, Failure, wait_until
 
 MANY = 20  # containers at once
 STAYS = "trap 'touch /term' TERM; trap 'touch /usr1' USR1; touch /ready; while :; do sleep 0.1; done"
@@ -64,16 +65,16 @@ def missing_program_is_named() -> None:
 
 @caller.case
 def terminal() -> None:
-    script = "test -t 0 && test -t 1 && echo on a terminal"
-    result = caller.call_on_terminal(*options("--rm", "--tty"), caller.container(), "sh", "-c", script)
-    result.expect(status=0, output="on a terminal")
+    script = "test -t 0 && test -t 1 && echo on a terminal && read line"
+    command = [*options(caller.container(), "--rm", "--tty"), "sh", "-c", script]
+    caller.call_on_terminal(*command, then=("on a terminal", "\n")).expect(status=0, output="on a terminal")
 
 
 @caller.case
 def terminal_has_the_size_of_the_callers() -> None:
-    script = "until stty size 2>/dev/null | grep '^33 101$'; do sleep 0.1; done"
-    command = [*options("--rm", "--tty"), caller.container(), "sh", "-c", script]
-    caller.call_on_terminal(*command, size=(33, 101)).expect(status=0, output="33 101")
+    script = "until stty size 2>/dev/null | grep '^33 101$'; do sleep 0.1; done; read line"
+    command = [*options(caller.container(), "--rm", "--tty"), "sh", "-c", script]
+    caller.call_on_terminal(*command, then=("33 101", "\n"), size=(33, 101)).expect(status=0, output="33 101")
 
 
 @caller.case
@@ -92,9 +93,9 @@ def attach_gives_the_output_and_the_exit_status() -> None:
 @caller.case
 def attach_to_a_terminal() -> None:
     name = caller.container()
-    script = "read line; echo got $line; exit 6"
-    caller.call_on_terminal(*options("--detach", "--tty"), name, "sh", "-c", script).expect(status=0)
-    result = caller.call_on_terminal("task", "attach", name, typed="a word\n")
+    script = "read line; echo got $line; read line; exit 6"
+    caller.call_on_terminal(*options(name, "--detach", "--tty"), "sh", "-c", script).expect(status=0)
+    result = caller.call_on_terminal("task", "attach", name, typed="a word\n", then=("got a word", "\n"))
     caller.call("container", "delete", name).expect(status=0)
     if result.status != 6 or "got a word" not in result.output:
         raise Failure(f"exit status {result.status}, output {result.output!r}")
@@ -141,8 +142,11 @@ def kill_all_reaches_every_process() -> None:
 
 def programs(name: str) -> list[str]:
     """The programs that a container's processes run, sorted."""
-    found = [pathlib.Path("/proc", line.split()[0], "comm") for line in processes(name)]
-    return sorted(comm.read_text().strip() for comm in found if comm.exists())
+    found = []
+    for line in processes(name):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # It has ended meanwhile.
+            found.append(pathlib.Path("/proc", line.split()[0], "comm").read_text().strip())
+    return sorted(found)
 
 
 @caller.case
@@ -157,11 +161,9 @@ def kill_of_a_stopped_task_says_so() -> None:
 def children_end_with_the_command_in_anothers_PID_namespace() -> None:
     other = run_detached("sleep 1000")
     shared = ("--with-ns", f"pid:/proc/{pid_of(other)}/ns/pid")
-    name = run_detached("sleep 1001 & sleep 1002 & touch /ready; wait", *shared)
-    await_file(name, "/ready")
+    name = run_detached("sleep 1001 & sleep 1002 & wait", *shared)
+    wait_until(lambda: programs(name) == ["sh", "sleep", "sleep"], "three programs")
     pids = [int(line.split()[0]) for line in processes(name)]
-    if len(pids) != 3:
-        raise Failure(f"processes: {processes(name)}")
     caller.call("task", "kill", "--signal", "KILL", name).expect(status=0)
     expect_end(name, 137)
     expect_nothing_left(name, *pids)
@@ -219,7 +221,9 @@ def events_of_a_task() -> None:
 @caller.case
 def lack_of_memory_is_an_event() -> None:
     with Events() as events:
-        name = run_detached("tail /dev/zero", "--memory-limit", "16777216")
+        # The shim hears of it once it has started the task.
+        name = run_detached("until test -e /go; do sleep 0.1; done; exec tail /dev/zero", "--memory-limit", "16777216")
+        pathlib.Path(in_root(name, "/go")).touch()
         wait_until(lambda: "oom" in events.of(name), "the event oom")
         expect_end(name, 137)
 
@@ -232,7 +236,7 @@ class Events:
         with open(self.path, "w") as file:
             self.process = subprocess.Popen([*caller.base, "events"], stdout=file)
         name = caller.container()
-        caller.call("container", "create", "--snapshotter", "native", options()[-1], name).expect(status=0)
+        caller.call("container", "create", "--snapshotter", "native", IMAGE, name).expect(status=0)
 
         def is_heard() -> bool:
             caller.call("container", "label", name, "listening=yes").expect(status=0)

@@ -8,13 +8,11 @@ from harness import IMAGE, Caller, Failure, Result, memory_limit_of, wait_until
 class Engine(Caller):
     """A caller that is called as docker is.
 
-    `run_options` are those of every `run`; `rm_options` those that make `rm --force` kill at once; `group` is what
-    stands before a container's identifier in the name of its cgroup.
+    `run_options` are those of every `run`; `rm_options` those that make `rm --force` kill at once.
     """
 
     run_options: tuple[str, ...] = ()
     rm_options: tuple[str, ...] = ()
-    group = ""
 
     def options(self, *more: str) -> list[str]:
         return ["run", *self.run_options, *more, IMAGE]
@@ -38,7 +36,14 @@ class Engine(Caller):
 
     def cgroup(self, name: str) -> str:
         """The path of a container's cgroup below the mount point."""
-        return f"{self.name}/{self.group}{self.inspect(name, '{{.Id}}')}"
+        id = self.inspect(name, "{{.Id}}")
+        return f"{self.parent}/docker-{id}.scope" if self.systemd else f"{self.parent}/{id}"
+
+    def expect_on_terminal(self, *arguments: str) -> None:
+        """Call the caller on a terminal, on which a program says so. On a busy machine docker says more: no resize."""
+        result = self.call_on_terminal(*arguments).expect(status=0)
+        if "on a terminal\r\n" not in result.output:
+            raise Failure(result.output)
 
     def expect_memory_limit(self, name: str, limit: str) -> None:
         if (found := memory_limit_of(self.cgroup(name))) != limit:
@@ -113,7 +118,7 @@ def add_common_cases(engine: Engine) -> None:
     def terminal() -> None:
         script = "test -t 0 && test -t 1 && echo on a terminal"
         flags = engine.options("--rm", "--interactive", "--tty")
-        engine.call_on_terminal(*flags, "sh", "-c", script).expect(status=0, output="on a terminal")
+        engine.expect_on_terminal(*flags, "sh", "-c", script)
 
     @engine.case
     def detached_logs_stop_and_rm() -> None:

@@ -160,9 +160,13 @@ def rm_ends_the_whole_container_that_shares_pids() -> None:
 @podman.case
 def top_lists_the_processes() -> None:
     with podman.running("sleep 1234 & sleep 5678") as name:
-        wait_until(lambda: "sleep 5678" in podman.call("top", name, "args").output, "the processes run")
-        lines = podman.call("top", name, "pid", "args").expect(status=0).output.splitlines()
-        expect(sorted(line.split(None, 1)[1].strip() for line in lines[1:]) == ["sleep 1234", "sleep 5678"], lines)
+
+        def programs() -> list[str]:
+            lines = podman.call("top", name, "pid", "args").expect(status=0).output.splitlines()
+            return sorted(line.split(None, 1)[1].strip() for line in lines[1:])
+
+        # Until each is executed it is a shell, whose words are all of the script.
+        wait_until(lambda: programs() == ["sleep 1234", "sleep 5678"], "the programs are listed")
 
 
 @podman.case

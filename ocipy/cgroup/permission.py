@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..linux import os
 from ..plan.cgroup import cgroup_directories
 from ..record import changed
+from .host import detect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ def with_permissions(facts: CgroupFacts, path: str, id: str) -> CgroupFacts:
             permitted.append(controllers)
     result: CgroupFacts = changed(facts, permitted=tuple(permitted))
     return result
+
+
+def may_enter(directory: str) -> bool:
+    """Tells whether a child of this process may be born in a cgroup of v2 that exists."""
+    facts = detect()
+    return _may_leave(facts.unified + dict(facts.own).get("", "/"), directory)
 
 
 def _may_write(directory: str, file: str) -> bool:

@@ -154,6 +154,13 @@ class Systemd:
         except OSError as error:
             raise _error(f"change {unit}", error) from None
 
+    def move(self, pid: int, unit: str, path: str) -> None:
+        """Moves a process into a unit, or the cgroup at `path` below it; the unit must be one that is delegated."""
+        try:
+            self._bus.call(_MANAGER, "AttachProcessesToUnit", "ssau", unit, path, (pid,))
+        except OSError as error:
+            raise _error(f"move process {pid} into {unit}", error) from None
+
     def _finish(self, what: str, job: str) -> None:
         """Waits for the end of a job. Raises OcipyError when it is not done then."""
         deadline = monotonic() + _LIMIT
@@ -191,6 +198,12 @@ def enter_scope(property: str, directories: tuple[tuple[str, str], ...], made: l
             except OSError as error:
                 raise write_error(error, property, directory, "cgroup.procs", str(pid)) from None
     verify_membership(pid, dict(directories))
+
+
+def move_into_unit(pid: int, unit: str, path: str) -> None:
+    """Has systemd move a process into the cgroup at `path` below that of the unit. Raises OcipyError."""
+    with Systemd() as systemd:
+        systemd.move(pid, unit, path)
 
 
 def stop_unit(unit: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..linux import os
-from .finding import note, ok, on_path, text_of, warn
+from .finding import note, ok, text_of, warn
+from .installed import DIRECTORIES, installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ def look(host: Host) -> Iterator[Finding]:
     """Gives the findings. Asks no name service: a directory server may not answer."""
     lacks = note if host.uid == 0 else warn
     for program in ("newuidmap", "newgidmap"):
-        path = on_path(program)
+        path = installed(program)
         if not path:
-            yield lacks(program, "not on PATH", _MEANS, "apt install uidmap")
+            yield lacks(program, f"not in {', '.join(DIRECTORIES)}", _MEANS, "apt install uidmap")
         elif not _raises(path):
             remedy = f"chmod u+s {path}, on a file system that is not mounted nosuid"
             yield lacks(program, f"{path} has no set-user-id bit and no capability", _MEANS, remedy)

@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 
 
 class ExecRequest(Record):
-    """What the command line asks. Paths absolute or "". cgroups: controllers and directory of those to join."""
+    """What the command line asks. Paths absolute or "". cgroups: controllers and directory of those to join.
+
+    unit: that of systemd which the cgroup belongs to, where the process cannot be born there; below: the cgroup's path
+    from the unit's own.
+    """
 
     id: str
     cgroups: tuple[tuple[str, str], ...] = ()
+    unit: str = ""
+    below: str = ""
     keyring: bool = True
     pid_file: str = ""
     console_socket: str = ""
@@ -79,6 +85,16 @@ class EnterContainer(HostOperation):
         if self.oomScore is not None:
             text += f"; OOM score adjustment {self.oomScore}"
         return f"{text}; confined by the AppArmor profile {self.profile}" if self.profile else text
+
+
+class MoveIntoUnit(HostOperation):
+    """path: of the cgroup, from that of the unit."""
+
+    unit: str
+    path: str
+
+    def describe(self) -> str:
+        return f"have systemd move the process into {self.unit}{self.path}"
 
 
 class OpenTerminal(Operation):
@@ -184,6 +200,8 @@ def compile_exec(spec: Spec, process: Process, facts: HostFacts, request: ExecRe
             property="", ownMemory=is_tight(spec), oomScore=score, profile=profile_of(process, facts),
         )
     )  # fmt: skip
+    if request.unit:
+        operations.append(MoveIntoUnit(property="linux.cgroupsPath", unit=request.unit, path=request.below))
     operations += compile_limits(process, score)
     if any(controllers for controllers, _directory in request.cgroups):
         operations.append(JoinCgroup(property="linux.cgroupsPath"))
@@ -196,7 +214,7 @@ def compile_exec(spec: Spec, process: Process, facts: HostFacts, request: ExecRe
     operations += compile_announcements(request, request.cgroups, "setns")
     operations += compile_program(spec)
     return Plan(
-        operations=tuple(operations), cgroups=request.cgroups,
+        operations=tuple(operations), cgroups=request.cgroups, late=bool(request.unit),
         warnings=tuple(warning for warning in warnings if warning not in told),
     )  # fmt: skip
 

@@ -48,10 +48,10 @@ def caller(rootless: str) -> Rootless | None:
     """Gives who makes the container, None for the host's root. rootless: true, false (None as well) or auto."""
     if rootless == "false" or is_host_root():
         return None
-    from .id_mapper import program
+    from ..host.installed import installed
 
     return Rootless(
-        uid=os.geteuid(), gid=os.getegid(), newuidmap=program("newuidmap"), newgidmap=program("newgidmap")
+        uid=os.geteuid(), gid=os.getegid(), newuidmap=installed("newuidmap"), newgidmap=installed("newgidmap")
     )
 
 

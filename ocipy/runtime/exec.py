@@ -125,19 +125,40 @@ def _plan(container: Container, spec: Spec, wanted: Process, options: ExecOption
         cgroups = sub_cgroups(options.cgroups, container.require_cgroups())
     else:
         cgroups = join.current(container.record["init_process_pid"], container.cgroups)
+    rootless = caller(options.rootless)
     facts = HostFacts(
-        cgroup=CgroupFacts(), capabilities=grantable(spec), rootless=caller(options.rootless),
+        cgroup=CgroupFacts(), capabilities=grantable(spec), rootless=rootless,
         modules=security_modules() if process_labels(wanted) else (),
     )  # fmt: skip
     request = ExecRequest(
         id=container.id,
         cgroups=tuple(cgroups.items()),
+        unit=_moving_unit(container, cgroups[""]) if rootless and list(cgroups) == [""] else "",
+        below=cgroups.get("", "").removeprefix(container.cgroups.get("", "")),
         keyring=container.record.get("keyring", True),
         pid_file=absolute(options.pid_file),
         console_socket=absolute(options.console_socket),
         pidfd_socket=absolute(options.pidfd_socket),
     )
     return compile_exec(spec, wanted, facts, request)
+
+
+def _moving_unit(container: Container, directory: str) -> str:
+    """Gives the unit of a container whose process systemd has to move, "" when it can be born in the cgroup.
+
+    So it is where an ordinary user has logged in: of the session's cgroup nothing is delegated. Raises OcipyError.
+    """
+    from ..cgroup.permission import may_enter
+
+    if may_enter(directory):
+        return ""
+    unit: str = container.record.get("systemd_unit", "")
+    if not unit:
+        raise OcipyError(
+            f"no permission to put a process of this cgroup into {directory}",
+            hint="be in a cgroup that is delegated, too, as by systemd-run --user --scope",
+        )
+    return unit
 
 
 class Joining(Walk):
@@ -242,6 +263,12 @@ def enter_container(joining: Joining, property: str, own_memory: bool, score: in
         os.close(into)
 
 
+def move_into_unit(joining: Joining, property: str, unit: str, path: str) -> None:
+    from ..cgroup import systemd
+
+    systemd.move_into_unit(joining.pid, unit, path)
+
+
 def is_other(pid: int, kind: str) -> bool:
     """Tells whether a process is in another namespace than this one; a user namespace cannot be joined again."""
     try:
@@ -256,4 +283,5 @@ Joining.HANDLERS = {
     "SetInitialAffinity": set_initial_affinity,
     "FindHome": look_up_home,
     "EnterContainer": enter_container,
+    "MoveIntoUnit": move_into_unit,
 }

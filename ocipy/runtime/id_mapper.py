@@ -10,15 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..plan.users import Mappings
 
-# Not PATH: what is found there first might be the work of somebody else.
-_DIRECTORIES = ("/usr/bin", "/usr/local/bin", "/bin", "/run/wrappers/bin")
 _PATIENCE = 10  # seconds
-
-
-def program(name: str) -> str:
-    """Gives the path of a program that the system has installed, "" when it has not."""
-    paths = [f"{directory}/{name}" for directory in _DIRECTORIES]
-    return next((path for path in paths if os.access(path, os.X_OK)), "")
 
 
 def map_ids(property: str, path: str, pid: int, mappings: Mappings) -> None:

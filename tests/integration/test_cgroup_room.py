@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest
+from support import host
 
 from ocipy.cgroup import create, delegate, freezer, join, kill, write
 from ocipy.cgroup.devices import attach_device_program
@@ -137,7 +138,7 @@ def vanishes(directory):
 
 
 def eventually(condition):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + host.PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)

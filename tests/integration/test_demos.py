@@ -76,13 +76,13 @@ def test_cpu_quota_holds_a_busy_program_at_its_share(ocipy, bundle):
         return int(host.read_cgroup(box.pid, "cpuacct", "cpuacct.usage")) // 1000
 
     host.wait_for(lambda: periods()[1] > 2, "the first throttling")
-    first, (count, throttled) = used(), periods()
-    host.wait_for(lambda: periods()[0] >= count + 30, "30 periods")
-    microseconds, (later, later_throttled) = used() - first, periods()
+    # Periods go by between two looks: the outer ones bound the use from above, the inner ones from below.
+    count, first, throttled = periods()[0], used(), periods()[1]
+    host.wait_for(lambda: periods()[0] >= count + 30 and periods()[1] > throttled, "30 periods and a throttled one")
+    later_throttled, microseconds, later = periods()[1], used() - first, periods()[0]
     assert microseconds <= 1.1 * 30000 * (later - count + 1)
     # A machine that is busy elsewhere gives less; but in each period in which it was throttled it had its share.
     assert microseconds >= 0.9 * 30000 * (later_throttled - throttled - 1)
-    assert later_throttled > throttled
 
 
 @pytest.fixture

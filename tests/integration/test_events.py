@@ -14,6 +14,13 @@ def busy(ocipy, bundle):
     """A container that has used some processor time, and runs on."""
     box = ocipy.start(bundle, "sh", "-c", "n=0; while [ $n -lt 100000 ]; do n=$((n+1)); done; echo done; sleep 1000")
     host.wait_for(lambda: "done" in box.output(), "the work")
+
+    def at_rest():
+        status = host.status(box.pid)
+        return status["Name"] == "sleep" and status["State"].startswith("S")
+
+    # The execution of sleep takes processor time, too.
+    host.wait_for(at_rest, "the sleep")
     return box
 
 

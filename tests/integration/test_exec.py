@@ -274,8 +274,9 @@ def test_exec_returns_although_processes_hold_the_output(inside):
 
 def test_exec_ends_with_the_container(ocipy, inside):
     inside("true")
-    running = ocipy.spawn("exec", inside.box().id, "sleep", "1000")
-    host.wait_for(lambda: len(host.processes_of(inside.box().id)) == 2, "the process")
+    running = ocipy.spawn("exec", inside.box().id, "sh", "-c", "echo ready; exec sleep 1000", stdout=subprocess.PIPE)
+    assert running.stdout.readline() == b"ready\n"
+    running.stdout.close()
     inside.box().kill("KILL").ok()
     assert running.wait(host.PATIENCE) == 137
 

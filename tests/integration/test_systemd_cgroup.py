@@ -245,17 +245,74 @@ finally:
     assert done.stdout.split() == [MANAGER, f"0::{MANAGER}/user.slice/ocipy-test.scope"]
 
 
+@pytest.fixture
+def scope():
+    """A scope of the user's that stays: systemd takes controllers away from where no unit of its own needs them."""
+    holder = subprocess.Popen([AS_USER, "sh", "-c", "echo; exec sleep 1000"], stdout=subprocess.PIPE)
+    holder.stdout.readline()
+    yield
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+
+
 @ordinary_user
-def test_container_of_an_ordinary_user_has_its_limits_from_the_own_systemd(user, make_bundle):
+@pytest.mark.usefixtures("scope")
+@pytest.mark.parametrize(("flags", "place"), [(FLAG, "user.slice/ocipy-{}.scope"), ([], "app.slice/{}")])
+def test_container_of_an_ordinary_user_has_its_limits_in_what_is_delegated(user, make_bundle, flags, place):
+    """Made by the systemd of the user or, beside the scope that the command runs in, by ocipy."""
     ocipy = user(AS_USER)
     bundle = with_own_id(make_bundle())
-    bundle.linux["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 50}}
-    box = ocipy.start(bundle, "sleep", "1000", flags=FLAG)
+    bundle.linux["resources"] = {
+        "memory": {"limit": 64 << 20}, "pids": {"limit": 50}, "cpu": {"quota": 50000, "period": 100000, "cpus": "0"},
+        "blockIO": {"weight": 500},
+    }  # fmt: skip
+    box = ocipy.start(bundle, "sleep", "1000", flags=flags)
     directory = scope_of(box)
-    assert directory == Path(f"/sys/fs/cgroup{MANAGER}/user.slice/ocipy-{box.id}.scope")
-    assert [(directory / file).read_text() for file in ("memory.max", "pids.max")] == [f"{64 << 20}\n", "50\n"]
+    assert directory == Path(f"/sys/fs/cgroup{MANAGER}/{place.format(box.id)}")
+    expected = {
+        "memory.max": str(64 << 20), "pids.max": "50", "cpu.max": "50000 100000", "cpuset.cpus": "0",
+        "io.weight": "default 4950",
+    }  # fmt: skip
+    assert {file: (directory / file).read_text().strip() for file in expected} == expected
     ocipy("update", "--memory", "32M", box.id).ok()
     assert (directory / "memory.max").read_text() == f"{32 << 20}\n"
+    ocipy("pause", box.id).ok()
+    assert "frozen 1" in (directory / "cgroup.events").read_text()
+    ocipy("resume", box.id).ok()
     assert ocipy("exec", box.id, "cat", "/proc/self/cgroup").ok().out == "0::/\n"
     box.delete(force=True).ok()
     assert not directory.exists()
+
+
+@pytest.fixture
+def session(user):
+    """The command line where the user has logged in: in a cgroup of which nothing is delegated."""
+    subprocess.run([AS_USER, "true"], check=True)
+    directory = Path(f"/sys/fs/cgroup/user.slice/user-{UID}.slice/session-1.scope")
+    directory.mkdir()
+    enter = f'echo 0 >{directory}/cgroup.procs && exec setpriv --reuid={UID} --regid={UID} --clear-groups -- "$@"'
+    ocipy = user("sh", "-c", enter, "sh", "env", f"XDG_RUNTIME_DIR=/run/user/{UID}")
+    yield ocipy
+    ocipy.user = (AS_USER,)
+    host.wait_for(lambda: not (directory / "cgroup.procs").read_text(), "the end of the session")
+    directory.rmdir()
+
+
+@ordinary_user
+def test_exec_from_a_login_session_is_in_the_scope(session, make_bundle):
+    """Where runc leaves it in the session, without the container's limits."""
+    box = session.start(with_own_id(make_bundle()), "sleep", "1000", flags=FLAG)
+    assert session("exec", box.id, "cat", "/proc/self/cgroup").ok().out == "0::/\n"
+    (scope_of(box) / "below").mkdir()
+    assert session("exec", "--cgroup", "below", box.id, "cat", "/proc/self/cgroup").ok().out == "0::/below\n"
+    box.delete(force=True).ok()
+
+
+@ordinary_user
+def test_exec_that_nobody_can_move_is_refused(session, user, make_bundle):
+    delegated = user(AS_USER)
+    box = delegated.start(with_own_id(make_bundle()), "sleep", "1000")
+    assert scope_of(box).name == box.id
+    session("exec", box.id, "true", flags=["--root", delegated.root]).refused("no permission", "delegated")
+    box.delete(force=True).ok()

@@ -166,7 +166,7 @@ def test_foreground_relays_the_terminal(foreground):
 
 
 def test_foreground_terminal_has_the_size_of_the_callers(foreground):
-    _command, terminal = foreground("sh", "-c", "sleep 0.3; stty size; sleep 100", rows=31, columns=97)
+    _command, terminal = foreground("sh", "-c", "stty size; sleep 100", rows=31, columns=97)
     terminal.expect("31 97")
 
 

@@ -32,6 +32,7 @@ def bundle(make_bundle):
 # --- cgroups
 
 
+@requires.bare_user
 @pytest.mark.parametrize("namespaced", [True, False])
 def test_sec_2023_25809_cgroup_of_the_caller(ocipy, bundle, namespaced):
     """Where the container has no cgroup of its own it sees those of others, whatever the mount asks for."""

@@ -24,7 +24,7 @@ from . import host
 from .bundle import Bundle
 from .runtime import Result, Runtime, command
 
-LIMIT = 10.0  # seconds after which a command counts as hung
+LIMIT = host.PATIENCE  # seconds after which a command counts as hung
 TOKEN = "the-program-ran"
 RENAME_EXCHANGE = 2
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 UID = 47001
 NAME = "ocipy-test-user"
 FIRST = 4_700_000  # the range that /etc/subuid and /etc/subgid give to the user
 COUNT = 65536
-AS_USER = ("setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--")
+# What makes the user of root; OCIPY_TEST_USER: other words, such as vm/as-user, with which it has cgroups.
+AS_USER = tuple(
+    os.environ.get("OCIPY_TEST_USER", f"setpriv --reuid={UID} --regid={UID} --clear-groups --").split()
+)
 # newuidmap(1) asks for the user's name and range.
 _NAMED = f"""
     here=$PWD directory=$(mktemp -d) && mount -t tmpfs none $directory && cd $directory || exit

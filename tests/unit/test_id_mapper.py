@@ -1,9 +1,14 @@
 """newuidmap and newgidmap: where they are looked for, and what is told of their failures."""
 
+import os
+
 import pytest
 
 from ocipy.errors import OcipyError
-from ocipy.runtime import id_mapper
+from ocipy.host import installed, users
+from ocipy.host.finding import OK, WARN, Host
+from ocipy.plan.facts import CgroupFacts
+from ocipy.runtime import caller, id_mapper
 
 
 def helper(directory, name, script):
@@ -37,7 +42,23 @@ def test_helper_that_does_not_end_is_killed(tmp_path, monkeypatch):
         id_mapper.map_ids("linux.uidMappings", helper(tmp_path, "newuidmap", "sleep 100"), 77, ())
 
 
-def test_helpers_are_not_looked_for_in_path(tmp_path, monkeypatch):
-    helper(tmp_path, "newthing", "true")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert id_mapper.program("newthing") == "" and id_mapper.program("env") == "/usr/bin/env"
+def test_helpers_are_looked_for_where_the_system_has_them_and_not_in_path(tmp_path, monkeypatch):
+    """By create as by doctor, which so tells of the one that create would run."""
+    system, mine = tmp_path / "system", tmp_path / "mine"
+    system.mkdir()
+    mine.mkdir()
+    helper(mine, "newuidmap", "true")
+    monkeypatch.setenv("PATH", str(mine))
+    monkeypatch.setattr(installed, "DIRECTORIES", (str(system),))
+    monkeypatch.setattr(caller, "is_host_root", lambda: False)
+    host = Host(uid=1000, capabilities=0, privileged=False, cgroups=CgroupFacts(), root="")
+
+    def seen():
+        told = next(row for row in users.look(host) if row.name == "newuidmap")
+        return caller.caller("auto").newuidmap, told.verdict, told.found
+
+    assert seen()[:2] == ("", WARN) and str(mine) not in seen()[2]
+    path = helper(system, "newuidmap", "true")
+    assert seen()[0] == path and seen()[2].startswith(f"{path} has no set-user-id bit")
+    os.chmod(path, 0o4755)
+    assert seen()[1:] == (OK, path) or os.geteuid() != 0

@@ -146,6 +146,15 @@ def test_on_v2_the_process_is_born_in_its_cgroup():
     assert "JoinCgroup" not in kinds(plan(request={"cgroups": (("", "/sys/fs/cgroup/box"),)}))
 
 
+def test_systemd_moves_a_process_that_cannot_be_born_in_its_cgroup():
+    group = "/sys/fs/cgroup/user.slice/box.scope"
+    found = plan(request={"cgroups": (("", f"{group}/below"),), "unit": "box.scope", "below": "/below"})
+    assert found.late
+    names = kinds(found)
+    assert names[names.index("EnterContainer") + 1] == "MoveIntoUnit" and "VerifyCgroup" in names
+    assert "box.scope/below" in found.operations[names.index("MoveIntoUnit")].describe()
+
+
 def test_initial_affinity_comes_before_the_cgroup_and_final_one_after():
     found = kinds(plan(execCPUAffinity={"initial": "0", "final": "1"}, request={"cgroups": tuple(V1.items())}))
     assert found.index("SetInitialAffinity") < found.index("EnterContainer") < found.index("JoinCgroup")
