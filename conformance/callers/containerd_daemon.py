@@ -53,20 +53,27 @@ def discard() -> None:
         shim_socket(f"{caller.name}-{number}").unlink(missing_ok=True)
 
 
-def options(*more: str) -> list[str]:
-    """What `ctr run` needs to start our image with the runtime."""
-    return ["run", *own_options(), *more, IMAGE]
+def options(name: str, *more: str) -> list[str]:
+    """What `ctr run` needs to start a container of our image with the runtime, up to the command."""
+    return ["run", *own_options(name), *more, IMAGE, name]
 
 
-def own_options() -> list[str]:
-    """The options of `ctr run` that keep it to our directory and to the runtime."""
+def own_options(name: str) -> list[str]:
+    """The options of `ctr run` that keep a container to our directory, to the runtime and to the manager of cgroups."""
     runtime = ["--runc-binary", caller.runtime, "--runc-root", caller.path("runtime")]
+    if caller.systemd:
+        runtime += ["--runc-systemd-cgroup", "--cgroup", f"{caller.parent}:ctr:{name}"]
     return ["--snapshotter", "native", *runtime, "--fifo-dir", caller.path("fifo")]
+
+
+def cgroup_of(name: str) -> str:
+    """The path of a container's cgroup below a mount point."""
+    return f"{caller.parent}/ctr-{name}.scope" if caller.systemd else f"{caller.parent}/{name}"
 
 
 def run(*command: str, flags: tuple[str, ...] = (), given: str = "") -> Result:
     """A container in the foreground that is removed at its end."""
-    return repeated(lambda: caller.call(*options("--rm", *flags), caller.container(), *command, given=given))
+    return repeated(lambda: caller.call(*options(caller.container(), "--rm", *flags), *command, given=given))
 
 
 def repeated(call: Callable[[], Result]) -> Result:
@@ -85,7 +92,7 @@ def repeated(call: Callable[[], Result]) -> Result:
 def run_detached(script: str, *flags: str) -> str:
     """A shell script in a container in the background. Gives the container's name."""
     name = caller.container()
-    caller.call(*options("--detach", *flags), name, "sh", "-c", script).expect(status=0)
+    caller.call(*options(name, "--detach", *flags), "sh", "-c", script).expect(status=0)
     return name
 
 
@@ -163,21 +170,12 @@ def shim_socket(name: str) -> pathlib.Path:
     return pathlib.Path("/run/containerd/s", hashlib.sha256(served.encode()).hexdigest())
 
 
-def setting(pid: int, controller: str, name_1: str, name_2: str) -> str:
-    """A file of the cgroup of a process: `name_1` in the hierarchy of a v1 controller, `name_2` in v2."""
-    memberships = [line.split(":", 2) for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
-    own = {names: path for _, names, path in memberships}
-    for names, path in own.items():
-        if controller in names.split(","):
-            return pathlib.Path(f"/sys/fs/cgroup/{controller}{path}/{name_1}").read_text().strip()
-    return pathlib.Path(f"/sys/fs/cgroup{own['']}/{name_2}").read_text().strip()
-
-
 def leftovers(names: set[str], *pids: int) -> list[str]:
     """What there is on the host of these containers and processes."""
     mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
     places = [in_root(name, "") for name in names] + [caller.path(f"runtime/{caller.name}/{name}") for name in names]
-    found = [path for path in [*mounts, *cgroups()] if names & set(path.split("/"))]
+    groups = [path for path in cgroups() for name in names if path.endswith(cgroup_of(name))]
+    found = groups + [path for path in mounts if names & set(path.split("/"))]
     found += filter(os.path.exists, places)
     return found + [f"shim {pid}" for pid in shims(names)] + [f"process {pid}" for pid in pids if is_alive(pid)]
 

@@ -25,7 +25,7 @@ from containerd_daemon import (
     run_detached,
     tasks,
 )
-from harness import Failure, wait_until
+from harness import IMAGE, Failure, wait_until
 
 MANY = 20  # containers at once
 STAYS = "trap 'touch /term' TERM; trap 'touch /usr1' USR1; touch /ready; while :; do sleep 0.1; done"
@@ -65,14 +65,14 @@ def missing_program_is_named() -> None:
 @caller.case
 def terminal() -> None:
     script = "test -t 0 && test -t 1 && echo on a terminal"
-    result = caller.call_on_terminal(*options("--rm", "--tty"), caller.container(), "sh", "-c", script)
+    result = caller.call_on_terminal(*options(caller.container(), "--rm", "--tty"), "sh", "-c", script)
     result.expect(status=0, output="on a terminal")
 
 
 @caller.case
 def terminal_has_the_size_of_the_callers() -> None:
     script = "until stty size 2>/dev/null | grep '^33 101$'; do sleep 0.1; done"
-    command = [*options("--rm", "--tty"), caller.container(), "sh", "-c", script]
+    command = [*options(caller.container(), "--rm", "--tty"), "sh", "-c", script]
     caller.call_on_terminal(*command, size=(33, 101)).expect(status=0, output="33 101")
 
 
@@ -93,7 +93,7 @@ def attach_gives_the_output_and_the_exit_status() -> None:
 def attach_to_a_terminal() -> None:
     name = caller.container()
     script = "read line; echo got $line; exit 6"
-    caller.call_on_terminal(*options("--detach", "--tty"), name, "sh", "-c", script).expect(status=0)
+    caller.call_on_terminal(*options(name, "--detach", "--tty"), "sh", "-c", script).expect(status=0)
     result = caller.call_on_terminal("task", "attach", name, typed="a word\n")
     caller.call("container", "delete", name).expect(status=0)
     if result.status != 6 or "got a word" not in result.output:
@@ -232,7 +232,7 @@ class Events:
         with open(self.path, "w") as file:
             self.process = subprocess.Popen([*caller.base, "events"], stdout=file)
         name = caller.container()
-        caller.call("container", "create", "--snapshotter", "native", options()[-1], name).expect(status=0)
+        caller.call("container", "create", "--snapshotter", "native", IMAGE, name).expect(status=0)
 
         def is_heard() -> bool:
             caller.call("container", "label", name, "listening=yes").expect(status=0)

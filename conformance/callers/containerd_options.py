@@ -11,6 +11,7 @@ import tarfile
 from containerd_daemon import (
     await_file,
     caller,
+    cgroup_of,
     execute,
     expect_end,
     expect_nothing_left,
@@ -19,9 +20,8 @@ from containerd_daemon import (
     remove,
     run,
     run_detached,
-    setting,
 )
-from harness import Failure, cgroups, memory_limit_of, root_archive
+from harness import Failure, cgroups, memory_limit_of, root_archive, setting
 
 SYS_ADMIN, NET_RAW, SYSLOG = 1 << 21, 1 << 13, 1 << 34  # capabilities(7)
 
@@ -54,7 +54,7 @@ def root_file_system_that_is_a_plain_directory() -> None:
         archive.write(root_archive())
     with tarfile.open(caller.path("root.tar")) as archive:
         archive.extractall(root)
-    caller.call("run", *own_options(), "--rm", "--rootfs", root, name, "/bin/sh", "-c", "echo x > /made").expect(0)
+    caller.call("run", *own_options(name), "--rm", "--rootfs", root, name, "/bin/sh", "-c", "echo x > /made").expect(0)
     if pathlib.Path(root, "made").read_text() != "x\n":
         raise Failure("the file is not in the directory")
 
@@ -110,7 +110,7 @@ def no_pivot() -> None:
 @caller.case
 def memory_limit() -> None:
     name = run_detached("sleep 1000", "--memory-limit", "67108864")
-    limit = memory_limit_of(f"{caller.name}/{name}")
+    limit = memory_limit_of(cgroup_of(name))
     remove(name)
     if limit != "67108864":
         raise Failure(f"the cgroup has {limit}")
@@ -119,8 +119,8 @@ def memory_limit() -> None:
 @caller.case
 def limits_of_the_processor() -> None:
     name = run_detached("sleep 1000", "--cpus", "0.5", "--cpu-shares", "512")
-    pid = pid_of(name)
-    seen = setting(pid, "cpu", "cpu.cfs_quota_us", "cpu.max"), setting(pid, "cpu", "cpu.shares", "cpu.weight")
+    group = cgroup_of(name)
+    seen = setting(group, "cpu", "cpu.cfs_quota_us", "cpu.max"), setting(group, "cpu", "cpu.shares", "cpu.weight")
     remove(name)
     if seen not in (("50000", "512"), ("50000 100000", "20"), ("50000 100000", "59")):
         raise Failure(f"the cgroup has {seen}")
@@ -128,12 +128,16 @@ def limits_of_the_processor() -> None:
 
 @caller.case
 def cgroup_of_its_own_path() -> None:
-    name = run_detached("sleep 1000", "--cgroup", f"/{caller.name}/own/path")
+    given, place = f"/{caller.name}/own/path", f"{caller.name}/own/path"
+    if caller.systemd:
+        inner = caller.parent.replace(".slice", "-own.slice")
+        given, place = f"{inner}:own:path", f"{caller.parent}/{inner}/own-path.scope"
+    name = run_detached("sleep 1000", "--cgroup", given)
     groups = pathlib.Path(f"/proc/{pid_of(name)}/cgroup").read_text().splitlines()
     remove(name)
     expect_nothing_left(name)
-    own = [line for line in groups if line.endswith(f":/{caller.name}/own/path")]
-    left = [path for path in cgroups() if path.endswith(f"/{caller.name}/own/path")]
+    own = [line for line in groups if line.endswith(f":/{place}")]
+    left = [path for path in cgroups() if path.endswith(f"/{place}")]
     if not own or left:
         raise Failure(f"in {groups}, left {left}")
 

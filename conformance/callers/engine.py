@@ -8,13 +8,11 @@ from harness import IMAGE, Caller, Failure, Result, memory_limit_of, wait_until
 class Engine(Caller):
     """A caller that is called as docker is.
 
-    `run_options` are those of every `run`; `rm_options` those that make `rm --force` kill at once; `group` is what
-    stands before a container's identifier in the name of its cgroup.
+    `run_options` are those of every `run`; `rm_options` those that make `rm --force` kill at once.
     """
 
     run_options: tuple[str, ...] = ()
     rm_options: tuple[str, ...] = ()
-    group = ""
 
     def options(self, *more: str) -> list[str]:
         return ["run", *self.run_options, *more, IMAGE]
@@ -38,7 +36,8 @@ class Engine(Caller):
 
     def cgroup(self, name: str) -> str:
         """The path of a container's cgroup below the mount point."""
-        return f"{self.name}/{self.group}{self.inspect(name, '{{.Id}}')}"
+        id = self.inspect(name, "{{.Id}}")
+        return f"{self.parent}/docker-{id}.scope" if self.systemd else f"{self.parent}/{id}"
 
     def expect_memory_limit(self, name: str, limit: str) -> None:
         if (found := memory_limit_of(self.cgroup(name))) != limit:

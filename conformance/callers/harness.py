@@ -25,12 +25,14 @@ from typing import IO, Any
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 UNIFIED = "/sys/fs/cgroup/unified"
+SYSTEMD, BUS = "/run/systemd", "/run/dbus"
 IMAGE = "localhost/busybox:latest"
-PATIENCE = 60.0  # seconds: a machine may be slow, a case that waits longer has failed
+VERSION_2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")  # version 2 of cgroups alone
+PATIENCE = float(os.environ.get("OCIPY_TEST_PATIENCE", "60"))  # seconds: a case that waits longer has failed
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNS = 0x20000
 CLONE_NEWNET = 0x40000000
-MS_REC, MS_PRIVATE = 0x4000, 0x40000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 MNT_DETACH = 2
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -64,32 +66,43 @@ class Caller:
     it, and nothing else does; `other_cgroups` gives the names of cgroups that are the run's but do not bear it. With
     directories in `alone`, these are empty and private, and so is the network: sockets, bridges and rules of the packet
     filter go with the run.
+
+    `parent` is the cgroup of all containers, as callers take it: a path below the mount points or, where `systemd`
+    manages the cgroups, a slice.
     """
 
     def __init__(self, program: str, packages: list[str], alone: tuple[str, ...] = ()) -> None:
         parser = argparse.ArgumentParser(description=f"Run containers of busybox through {program}.")
         parser.add_argument("--runtime", default="ocipy", help="ocipy (this checkout's), runc, crun or a path")
         parser.add_argument("--only", default="", metavar="WORDS", help="only the cases whose name has these words")
+        managers = "cgroupfs", "systemd"
+        parser.add_argument("--cgroup-manager", default="cgroupfs", choices=managers, help="what makes the cgroups")
         given = parser.parse_args()
         self.runtime_name: str = given.runtime
         self.only: str = given.only
+        self.cgroup_manager: str = given.cgroup_manager
+        self.systemd = self.cgroup_manager == "systemd"
         if os.geteuid() != 0:
             parser.error("needs root")
+        if self.systemd and not os.path.isdir(SYSTEMD + "/system"):
+            parser.error("systemd does not run here")
         install([*packages, "busybox-static"])
         self.runtime = find_runtime(self.runtime_name)
         if alone:
-            leave_host(CLONE_NEWNS | CLONE_NEWNET, *alone)
+            leave_host(CLONE_NEWNS | CLONE_NEWNET, *alone, kept=(SYSTEMD, BUS) if self.systemd else ())
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         if os.path.basename(self.runtime) == "crun" and os.path.exists(UNIFIED + "/cgroup.procs"):
             leave_host(CLONE_NEWNS, UNIFIED)  # crun refuses a host with both versions of cgroups.
         self.name = f"ocipy-callers-{os.getpid()}"
+        # A hyphen in the name of a slice would stand for a slice above it.
+        self.parent = self.name.replace("-", "_") + ".slice" if self.systemd else "/" + self.name
         self.directory = tempfile.mkdtemp(prefix=self.name + "-")
         self.base = [program]
         self.environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
         self.other_cgroups: Callable[[], list[str]] = list
         self.cases: list[tuple[str, Callable[[], object]]] = []
         self.number = 0
-        print(f"{program}, runtime {self.runtime}")
+        print(f"{program}, runtime {self.runtime}, cgroups by {self.cgroup_manager}")
 
     def path(self, name: str) -> str:
         return os.path.join(self.directory, name)
@@ -153,6 +166,16 @@ class Caller:
         for number in signal.SIGINT, signal.SIGTERM:
             signal.signal(number, lambda number, _: sys.exit(128 + number))
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # All that a caller leaves behind becomes our child.
+        if self.systemd:
+            before = scopes()
+
+            def no_scope_is_left() -> None:
+                with contextlib.suppress(Failure):  # It says below what is left.
+                    wait_until(lambda: scopes() <= before, "no scope is left")
+                if left := scopes() - before:
+                    raise Failure(f"left: {left}")
+
+            self.cases.append(("no scope is left in systemd", no_scope_is_left))
         failed = 0
         try:
             prepare()
@@ -169,6 +192,8 @@ class Caller:
                 discard()
             end_descendants()
             unmount_below(self.directory)
+            if self.systemd:
+                subprocess.run(["systemctl", "stop", self.parent], check=True)
             for name in self.name, *self.other_cgroups():
                 remove_cgroups(name)
             shutil.rmtree(self.directory)
@@ -176,13 +201,26 @@ class Caller:
         return 1 if failed else 0
 
 
-def leave_host(namespaces: int, *covered: str) -> None:
-    """Enter new namespaces, a mount namespace among them, in which an empty tmpfs covers each of these directories."""
+def leave_host(namespaces: int, *covered: str, kept: tuple[str, ...] = ()) -> None:
+    """Enter new namespaces, a mount namespace among them, in which an empty tmpfs covers each of these directories.
+
+    Of what is below them, the kept directories stay.
+    """
     if libc.unshare(namespaces) or libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None):
         raise OSError(ctypes.get_errno(), "unshare(2), mount(2)")
+    opened = [os.open(directory, os.O_PATH) for directory in kept]
     for directory in covered:
         if libc.mount(b"tmpfs", directory.encode(), b"tmpfs", 0, b"mode=755"):
             raise OSError(ctypes.get_errno(), "mount(2)", directory)
+    for directory, descriptor in zip(kept, opened, strict=True):
+        os.makedirs(directory)
+        bind(f"/proc/self/fd/{descriptor}", directory)
+        os.close(descriptor)
+
+
+def bind(source: str, target: str) -> None:
+    if libc.mount(source.encode(), target.encode(), None, MS_BIND | MS_REC, None):
+        raise OSError(ctypes.get_errno(), "mount(2)", target)
 
 
 def find_runtime(name: str) -> str:
@@ -308,6 +346,13 @@ def cgroups() -> list[str]:
     return [path for path, _, files in os.walk("/sys/fs/cgroup") if {"tasks", "cgroup.controllers"} & set(files)]
 
 
+def scopes() -> set[str]:
+    """The scopes that systemd knows of: also those that failed and are kept for that."""
+    command = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "--type", "scope"]
+    table = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return {line.split()[0] for line in table.splitlines()}
+
+
 def remove_cgroups(name: str) -> None:
     """Remove the cgroups below the ones of this name, of every hierarchy."""
     for path, _, _ in os.walk("/sys/fs/cgroup", topdown=False):
@@ -319,9 +364,13 @@ def remove_cgroups(name: str) -> None:
                     raise
 
 
+def setting(group: str, controller: str, version_1: str, version_2: str) -> str:
+    """A file of a cgroup, read on the host. `group` is its path below a mount point; the name differs by version."""
+    path = f"/sys/fs/cgroup/{group}/{version_2}" if VERSION_2 else f"/sys/fs/cgroup/{controller}/{group}/{version_1}"
+    with open(path) as file:
+        return file.read().strip()
+
+
 def memory_limit_of(group: str) -> str:
-    """The limit of memory of a cgroup, read on the host: bytes as text. `group` is its path below the mount point."""
-    version_2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
-    path = f"/sys/fs/cgroup/{group}/memory.max" if version_2 else f"/sys/fs/cgroup/memory/{group}/memory.limit_in_bytes"
-    with open(path) as limit:
-        return limit.read().strip()
+    """The limit of memory of a cgroup: bytes as text."""
+    return setting(group, "memory", "memory.limit_in_bytes", "memory.max")

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from harness import IMAGE, Caller, Failure, Result, libc, wait_until, write_image
+from harness import IMAGE, VERSION_2, Caller, Failure, Result, bind, wait_until, write_image
 
 # The lines on the runtime are those of ocipy's README. `lock_type`: the other kind is a file in /dev/shm that all of
 # podman shares. `default_ulimits`: podman's own are higher than root without CAP_SYS_RESOURCE may set.
@@ -15,7 +15,7 @@ CONFIG = """\
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 
 [engine]
-cgroup_manager = "cgroupfs"
+cgroup_manager = "{cgroup_manager}"
 events_logger = "file"
 lock_type = "file"
 tmp_dir = "{directory}/tmp"
@@ -32,8 +32,6 @@ network_config_dir = "{directory}/networks"
 """
 # For --userns=auto, which divides the numbers of the user `containers` among the containers.
 SUBORDINATE = "containers:1000000:200000\n"
-MS_BIND = 0x1000
-VERSION_2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 
 
 class Podman(Caller):
@@ -47,9 +45,12 @@ class Podman(Caller):
         self.environment["CONTAINERS_CONF"] = self.path("containers.conf")
         self.base += [
             "--root", self.path("storage"), "--runroot", self.path("run"), "--tmpdir", self.path("tmp"),
-            "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", name,
+            "--storage-driver", "vfs", "--cgroup-manager", self.cgroup_manager, "--events-backend", "file",
+            "--runtime", name,
         ]  # fmt: skip
-        config = CONFIG.format(directory=self.directory, name=name, runtime=self.runtime)
+        config = CONFIG.format(
+            directory=self.directory, name=name, runtime=self.runtime, cgroup_manager=self.cgroup_manager
+        )
         self.write("containers.conf", config)
         os.chdir(self.directory)  # Where conmon leaves its note of a container that ran out of memory.
 
@@ -62,9 +63,7 @@ class Podman(Caller):
 
     def prepare(self) -> None:
         for place in "/etc/subuid", "/etc/subgid":
-            source = self.write(os.path.basename(place), SUBORDINATE)
-            if libc.mount(source.encode(), place.encode(), None, MS_BIND, None):
-                raise Failure(f"cannot cover {place}")
+            bind(self.write(os.path.basename(place), SUBORDINATE), place)
         write_image(self.path("image.tar"))
         self.call("load", "--input", self.path("image.tar")).expect(status=0)
 
@@ -74,7 +73,7 @@ class Podman(Caller):
 
     def options(self, *flags: str, network: str = "none", image: str = IMAGE) -> list[str]:
         """The words of `podman run` or `create` after the verb, up to the command."""
-        return ["--cgroup-parent", "/" + self.name, "--network", network, *flags, image]
+        return ["--cgroup-parent", self.parent, "--network", network, *flags, image]
 
     def run_container(self, *command: str, flags: tuple[str, ...] = (), given: str = "", image: str = IMAGE) -> Result:
         """A container in the foreground that is removed at its end."""
@@ -107,7 +106,7 @@ class Podman(Caller):
 
     def cgroup(self, name: str) -> str:
         """The path of a container's cgroup below a mount point."""
-        return f"{self.name}/libpod-{self.inspect(name, '{{.Id}}')}"
+        return f"{self.parent}/libpod-{self.inspect(name, '{{.Id}}')}" + (".scope" if self.systemd else "")
 
     def processes(self, group: str) -> list[str]:
         """The host's numbers of the processes of a cgroup; none when it is gone."""

@@ -16,7 +16,7 @@ SERVE = "while :; do echo served | nc -l -p 80; done"
 def pod(*flags: str) -> Iterator[str]:
     """A pod; gives its name."""
     name = podman.container()
-    podman.call("pod", "create", "--name", name, "--cgroup-parent", "/" + podman.name, *flags).expect(status=0)
+    podman.call("pod", "create", "--name", name, "--cgroup-parent", podman.parent, *flags).expect(status=0)
     yield name
     podman.call("pod", "rm", "--force", "--time", "0", name).expect(status=0)
 

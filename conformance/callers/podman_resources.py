@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import os
 
-from harness import memory_limit_of
-from podman_caller import VERSION_2, expect, podman
+from harness import VERSION_2, memory_limit_of, setting
+from podman_caller import expect, podman
 
 MIB = 1 << 20
-
-
-def setting(group: str, controller: str, version_1: str, version_2: str) -> str:
-    """A file of a container's cgroup, read on the host; its name differs by the version of cgroups."""
-    path = f"/sys/fs/cgroup/{group}/{version_2}" if VERSION_2 else f"/sys/fs/cgroup/{controller}/{group}/{version_1}"
-    with open(path) as file:
-        return file.read().strip()
 
 
 @podman.case
