@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from harness import IMAGE, Caller, Failure, Result, memory_limit_of, wait_until
 
+# The command line gives the terminal its size when the container runs, and complains when it has ended by then.
+SEES_ITS_TERMINAL = "until stty size 2>/dev/null | grep '^24 80'; do sleep 0.1; done; test -t 1 && echo on a terminal"
+
 
 class Engine(Caller):
     """A caller that is called as docker is.
@@ -110,9 +113,8 @@ def add_common_cases(engine: Engine) -> None:
 
     @engine.case
     def terminal() -> None:
-        script = "test -t 0 && test -t 1 && echo on a terminal"
         flags = engine.options("--rm", "--interactive", "--tty")
-        engine.call_on_terminal(*flags, "sh", "-c", script).expect(status=0, output="on a terminal")
+        engine.call_on_terminal(*flags, "sh", "-c", SEES_ITS_TERMINAL).expect(status=0, output="24 80\non a terminal")
 
     @engine.case
     def detached_logs_stop_and_rm() -> None:
