@@ -26,6 +26,14 @@ for _number in signal.SIGINT, signal.SIGQUIT:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--cgroup-manager", choices=("cgroupfs", "systemd"), default="cgroupfs", help="of all containers")
+
+
+def pytest_configure(config):
+    Runtime.systemd = config.getoption("--cgroup-manager") == "systemd"
+
+
 def pytest_collection_modifyitems(items):
     if os.geteuid() != 0:
         for item in items:

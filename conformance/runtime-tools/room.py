@@ -21,15 +21,16 @@ MS_PRIVATE = 1 << 18
 WRAPPER = """\
 #!/bin/sh
 echo "$*" >>{directory}/calls
-exec {runtime} --root {directory}/state "$@"
+exec {runtime} {options} --root {directory}/state "$@"
 """
 
 
 class Room:
-    """The place for the tests of one runtime."""
+    """The place for the tests of one runtime. `options` are those of its every call."""
 
-    def __init__(self, runtime: str, programs: str) -> None:
+    def __init__(self, runtime: str, programs: str, options: str = "") -> None:
         self.runtime = runtime
+        self.options = options
         self.programs = programs
         # The tests use cgroups of the same names each time. This directory is the same one in all mount namespaces.
         self.lock = os.open("/sys/fs/cgroup", os.O_RDONLY | os.O_CLOEXEC)
@@ -48,7 +49,7 @@ class Room:
             for name in "state", "tmp":
                 os.mkdir(f"{directory}/{name}")
             with open(f"{directory}/runtime", "w") as wrapper:
-                wrapper.write(WRAPPER.format(directory=directory, runtime=self.runtime))
+                wrapper.write(WRAPPER.format(directory=directory, runtime=self.runtime, options=self.options))
                 os.fchmod(wrapper.fileno(), 0o755)
             open(f"{directory}/calls", "w").close()
             begin = time.monotonic()

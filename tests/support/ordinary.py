@@ -19,6 +19,8 @@ from .users import mapped
 class UserRuntime(Runtime):
     """The command line as the user runs it. prefix: the words that make the user of root."""
 
+    systemd = False  # this user has none
+
     def __init__(self, scratch: Path, prefix: tuple[str, ...] = AS_USER) -> None:
         super().__init__(scratch)
         self.user = prefix
