@@ -19,7 +19,6 @@ _RETURN, _ERROR, _SIGNAL = 2, 3, 4
 _PATH, _INTERFACE, _MEMBER, _ERROR_NAME, _REPLY_SERIAL, _DESTINATION, _SENDER, _SIGNATURE = range(1, 9)
 _FIXED = {"b": "I", "u": "I", "i": "i", "x": "q", "t": "Q", "d": "d"}
 _JOB = "/org/freedesktop/systemd1/job/1"
-
 # What is done about StartTransientUnit, with the name of the unit and its properties. It gives the result of the job;
 # or raises Refusal, ConnectionError to end the connection, or TimeoutError to say nothing at all.
 Start = Callable[[str, dict[str, Any]], str]
@@ -78,16 +77,14 @@ class _Peer(socketserver.StreamRequestHandler):
     def _authenticate(self) -> None:
         answers = {"AUTH": "DATA", "DATA": f"OK {'0' * 32}", "NEGOTIATE_UNIX_FD": "AGREE_UNIX_FD"}
         while (words := self.rfile.readline().decode().strip("\0\r\n").split()) != ["BEGIN"]:
-            said = answers["DATA" if words[0] == "AUTH" and len(words) == 3 else words[0]]
-            self.wfile.write(f"{said}\r\n".encode())
+            self.wfile.write(f"{answers[words[0]]}\r\n".encode())
 
     def _message(self, head: bytes) -> None:
         """Reads one message, of which `head` is the fixed part and the length of the fields, and answers it."""
         length, serial, fields_length = struct.unpack_from("=III", head, 4)
         rest = self.rfile.read(-(-fields_length // 8) * 8 + length)
         fields = dict(_read(head + rest[:fields_length], 12, "a(yv)")[0])
-        body = rest[len(rest) - length :]
-        values = list(_read(body, 0, f"({fields.get(_SIGNATURE, '')})")[0])
+        values = list(_read(rest[len(rest) - length :], 0, f"({fields.get(_SIGNATURE, '')})")[0])
         reply = (_REPLY_SERIAL, "u", serial)
         try:
             signature, answer, result = self.systemd.answer(fields[_MEMBER], values)
