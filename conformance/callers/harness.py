@@ -28,7 +28,9 @@ CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__fi
 UNIFIED = "/sys/fs/cgroup/unified"
 SYSTEMD, BUS = "/run/systemd", "/run/dbus"
 IMAGE = "localhost/busybox:latest"
+APPARMOR = os.path.exists("/sys/kernel/security/apparmor")  # the kernel runs it
 VERSION_2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")  # version 2 of cgroups alone
+READ_PROFILE = "cat /proc/self/attr/apparmor/current 2>/dev/null || echo none"
 PATIENCE = float(os.environ.get("OCIPY_TEST_PATIENCE", "60"))  # seconds: a case that waits longer has failed
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNS = 0x20000
@@ -383,6 +385,11 @@ def setting(group: str, controller: str, version_1: str, version_2: str) -> str:
     path = f"/sys/fs/cgroup/{group}/{version_2}" if VERSION_2 else f"/sys/fs/cgroup/{controller}/{group}/{version_1}"
     with open(path) as file:
         return file.read().strip()
+
+
+def confined_by(profile: str) -> str:
+    """What READ_PROFILE says in a container that has the profile of its engine, where the kernel runs AppArmor."""
+    return f"{profile} (enforce)" if APPARMOR else "none"
 
 
 def memory_limit_of(group: str) -> str:

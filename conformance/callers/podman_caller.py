@@ -38,7 +38,7 @@ class Podman(Caller):
     """The caller, called as a person would: by names, with the runtime's name from containers.conf."""
 
     def __init__(self) -> None:
-        packages = ["podman", "conmon", "catatonit", "netavark", "aardvark-dns", "iptables", "iproute2"]
+        packages = ["podman", "conmon", "catatonit", "netavark", "aardvark-dns", "iptables", "iproute2", "apparmor"]
         super().__init__("podman", packages, alone=("/run",))
         name = os.path.basename(self.runtime)
         self.state_directory = "/run/" + name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+from harness import READ_PROFILE, confined_by
 from podman_caller import expect, podman
 
 ALL_KINDS = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
@@ -51,6 +52,11 @@ def namespaces_of_another_container() -> None:
         for kind in "pid", "ipc", "uts", "net":
             other = podman.exec(name, "readlink", f"/proc/self/ns/{kind}").expect(status=0).output.strip()
             expect(found[kind] == other, f"{kind}: {found[kind]}, not {other}")
+
+
+@podman.case
+def profile_of_AppArmor_where_the_kernel_runs_it() -> None:
+    podman.shell(READ_PROFILE).expect(0, confined_by("containers-default-0.50.1"))
 
 
 @podman.case
