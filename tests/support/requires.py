@@ -13,8 +13,9 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 cgroup_v1 = pytest.mark.skipif(CGROUP_V2, reason="needs cgroup v1: this host has v2 only")
 cgroup_v2 = pytest.mark.skipif(not CGROUP_V2, reason="needs cgroup v2: this host has v1 controllers")
 systemd = pytest.mark.skipif(not SYSTEMD, reason="needs systemd as the first process")
-no_default_limit = pytest.mark.skipif(
-    "config.getoption('--cgroup-manager') == 'systemd'", reason="systemd limits the processes of all: DefaultTasksMax"
+cgroupfs = pytest.mark.skipif(
+    "config.getoption('--cgroup-manager') == 'systemd'",
+    reason="systemd has its own rules: DefaultTasksMax for what has no limit; it removes what it made",
 )
 ocipy_itself = pytest.mark.skipif("OCIPY_RUNTIME" in os.environ, reason="a promise of ocipy alone")
 
