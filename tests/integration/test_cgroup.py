@@ -208,7 +208,7 @@ def test_pids_limit_of_zero_leaves_the_program_alone(ocipy, bundle):
 
 @requires.controller("pids")
 @requires.ocipy_itself
-@requires.no_default_limit
+@requires.cgroupfs
 def test_pids_without_a_limit_sets_none(ocipy, bundle):
     bundle.resources["pids"] = {}
     assert host.read_cgroup(ocipy.create(bundle, "true").pid, "pids", "pids.max") == "max"

@@ -127,7 +127,7 @@ def test_pids_and_their_limit(ocipy, bundle):
 
 
 @requires.controller("pids")
-@requires.no_default_limit
+@requires.cgroupfs
 def test_no_limit_of_pids_is_left_out(ocipy, busy):
     assert set(stats(ocipy, busy)["pids"]) == {"current"}
 

@@ -35,6 +35,6 @@ The host's view (support.host)
     status(pid) -> dict of /proc/PID/status; namespace(pid, "net") -> "net:[...]"; mounts(pid) -> list of Mount;
     fdsnap(pid) children(pid) alive(pid) exited(pid) wait_for(condition, what) mntsnap(word) cgsnap(id) statesnap(root)
     cgroups: CGROUP_V2, cgroup(pid, "memory") -> directory, read_cgroup(pid, controller, file), processes_of(id)
-Conditions (support.requires): @requires.cgroup_v1 @requires.cgroup_v2 @requires.controller("memory")
+Conditions (support.requires): @requires.cgroup_v1 @requires.cgroup_v2 @requires.controller("memory") @requires.cgroupfs
     @requires.program("ip") @requires.ocipy_itself (what runc does otherwise)
 """

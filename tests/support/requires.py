@@ -14,8 +14,9 @@ cgroup_v1 = pytest.mark.skipif(CGROUP_V2, reason="needs cgroup v1: this host has
 cgroup_v2 = pytest.mark.skipif(not CGROUP_V2, reason="needs cgroup v2: this host has v1 controllers")
 systemd = pytest.mark.skipif(not SYSTEMD, reason="needs systemd as the first process")
 bare_user = pytest.mark.skipif("OCIPY_TEST_USER" in os.environ, reason="needs a user without session and cgroups")
-no_default_limit = pytest.mark.skipif(
-    "config.getoption('--cgroup-manager') == 'systemd'", reason="systemd limits the processes of all: DefaultTasksMax"
+cgroupfs = pytest.mark.skipif(
+    "config.getoption('--cgroup-manager') == 'systemd'",
+    reason="systemd has its own rules: DefaultTasksMax for what has no limit; it removes what it made",
 )
 ocipy_itself = pytest.mark.skipif("OCIPY_RUNTIME" in os.environ, reason="a promise of ocipy alone")
 
