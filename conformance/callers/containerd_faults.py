@@ -11,7 +11,6 @@ from containerd_daemon import (
     expect_end,
     expect_nothing_left,
     expect_running,
-    in_root,
     is_alive,
     is_task,
     pid_of,
@@ -24,7 +23,7 @@ from containerd_daemon import (
     stop_daemon,
     tasks,
 )
-from harness import Failure, wait_until
+from harness import Failure, let_go, wait_until
 
 
 def kill_shim(name: str) -> None:
@@ -111,7 +110,8 @@ def containers_outlive_containerd() -> None:
     caller.call("task", "pause", paused).expect(status=0)
     before = {name: pid for name, (pid, _) in tasks().items()}
     stop_daemon()
-    let_go(ended, before[ended])
+    let_go(before[ended])
+    wait_until(lambda: not is_alive(before[ended]), "the command has ended")
     start_daemon()
     if {name: pid for name, (pid, _) in tasks().items()} != before or not is_task(paused, "PAUSED"):
         raise Failure(f"before {before}, now {tasks()}")
@@ -124,9 +124,3 @@ def containers_outlive_containerd() -> None:
     remove(paused)
     for name, pid in before.items():
         expect_nothing_left(name, pid)
-
-
-def let_go(name: str, pid: int) -> None:
-    """Let the container go whose script waits for /go, and wait for its end."""
-    open(in_root(name, "/go"), "w").close()
-    wait_until(lambda: not is_alive(pid), "the command has ended")

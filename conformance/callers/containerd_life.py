@@ -26,7 +26,7 @@ from containerd_daemon import (
     run_detached,
     tasks,
 )
-from harness import IMAGE, Failure, wait_until
+from harness import IMAGE, Failure, let_go, wait_until
 
 MANY = 20  # containers at once
 STAYS = "trap 'touch /term' TERM; trap 'touch /usr1' USR1; touch /ready; while :; do sleep 0.1; done"
@@ -83,7 +83,7 @@ def attach_gives_the_output_and_the_exit_status() -> None:
     with subprocess.Popen([*caller.base, "task", "attach", name], stdout=subprocess.PIPE, text=True) as attached:
         assert attached.stdout
         first = attached.stdout.readline()
-        pathlib.Path(in_root(name, "/go")).touch()
+        let_go(pid_of(name))
         rest = attached.stdout.read()
     caller.call("container", "delete", name).expect(status=0)  # attach has deleted the task
     if first != "waiting\n" or not rest.endswith("late\n") or attached.returncode != 6:
@@ -223,7 +223,7 @@ def lack_of_memory_is_an_event() -> None:
     with Events() as events:
         # The shim hears of it once it has started the task.
         name = run_detached("until test -e /go; do sleep 0.1; done; exec tail /dev/zero", "--memory-limit", "16777216")
-        pathlib.Path(in_root(name, "/go")).touch()
+        let_go(pid_of(name))
         wait_until(lambda: "oom" in events.of(name), "the event oom")
         expect_end(name, 137)
 

@@ -387,7 +387,7 @@ def setting(group: str, controller: str, version_1: str, version_2: str) -> str:
         return file.read().strip()
 
 
-def let_go(pid: str) -> None:
+def let_go(pid: int | str) -> None:
     """Let a container's script go on that waits for /go; `pid` is its process.
 
     Not by exec: the end of one that ends together with its container is lost by some callers.

@@ -21,6 +21,8 @@ def memory_limit() -> None:
 def update_of_memory_and_cpus() -> None:
     with podman.running("sleep 1000", "--memory", "64m") as name:
         podman.call("update", "--memory", "128m", "--cpus", "0.5", name).expect(status=0)
+        if podman.systemd:
+            podman.command("systemctl", "daemon-reload").expect(status=0)
         found = memory_limit_of(podman.cgroup(name))
         expect(found == str(128 * MIB), found)
         quota = setting(podman.cgroup(name), "cpu", "cpu.cfs_quota_us", "cpu.max")
