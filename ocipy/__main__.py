@@ -106,8 +106,8 @@ def load(package: str, name: str) -> bool:
         namespace = module.__dict__
         for giver, names in imports:
             given = modules[giver].__dict__
-            for name_here, name_there in names:
-                namespace[name_here] = given[name_there]
+            for alias, own in names:
+                namespace[alias] = given[own]
         exec(code, namespace)
     return True
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any
 
-    # A module of the package, and what it gives to another: pairs of the name there and the name here.
+    # A module of the package, and what it gives to another: pairs of the name that it has there and its own.
     Import = tuple[str, tuple[tuple[str, str], ...]]
     # Name, source below the package, its modification time in nanoseconds and size, whether it is a package, what it
     # imports from modules before it, its code.

@@ -6,7 +6,7 @@ mountinfo grows with the number of containers; the places below /sys/fs/cgroup a
 from __future__ import annotations
 
 from ..linux import os
-from ..linux.statfs import CGROUP2_SUPER_MAGIC, CGROUP_SUPER_MAGIC, file_system_type
+from ..linux.mount import CGROUP2_SUPER_MAGIC, CGROUP_SUPER_MAGIC, file_system_magic
 from ..plan.facts import CgroupFacts
 from .files import read
 
@@ -75,6 +75,6 @@ def _visible(own: dict[str, str], mounts: list[tuple[str, str]]) -> list[tuple[s
 
 def _is(path: str, magic: int) -> bool:
     try:
-        return file_system_type(path) == magic
+        return file_system_magic(path) == magic
     except OSError:
         return False

@@ -5,8 +5,7 @@ from __future__ import annotations
 import stat
 
 from ..linux import os
-from ..linux.mount import PROC_SUPER_MAGIC
-from ..linux.statfs import file_system_type
+from ..linux.mount import PROC_SUPER_MAGIC, file_system_magic
 from ..plan.rootfs import DEFAULT_DEVICES
 from .finding import fail, note, ok, text_of, warn
 
@@ -52,7 +51,7 @@ def _is_device(path: str, major: int, minor: int) -> bool:
 
 def _proc() -> Iterator[Finding]:
     try:
-        mounted = file_system_type("/proc") == PROC_SUPER_MAGIC
+        mounted = file_system_magic("/proc") == PROC_SUPER_MAGIC
     except OSError:
         mounted = False
     if not mounted:

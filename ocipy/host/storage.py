@@ -5,7 +5,7 @@ from __future__ import annotations
 from errno import EINVAL, EPERM, errorcode
 
 from ..linux import os, probe
-from ..linux.statfs import TMPFS_MAGIC, file_system_type
+from ..linux.mount import TMPFS_MAGIC, file_system_magic
 from .finding import fail, note, ok, text_of, warn
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ def _state(host: Host) -> Iterator[Finding]:
         found = f"{text}: of uid {status.st_uid}, mode {status.st_mode & 0o7777:o}"
         means = "others can put in it what this user would execute"
         yield fail(_STATE, found, means, f"chmod 700 {host.root}, or {others}")
-    elif file_system_type(directory) != TMPFS_MAGIC:
+    elif file_system_magic(directory) != TMPFS_MAGIC:
         found = f"{text}: {file_system(directory)}, not a tmpfs"
         means = "after the machine has started anew, what is left must be deleted by hand"
         yield note(_STATE, found, means, "mount -t tmpfs tmpfs /run at boot")
@@ -116,7 +116,7 @@ def _at(path: str) -> str:
 def file_system(path: str) -> str:
     """Gives the type of the file system that a path lies on, such as ext4; its magic number where no table has it."""
     row = _row(path)
-    return row[0] if row else f"type {file_system_type(path):#x}"
+    return row[0] if row else f"type {file_system_magic(path):#x}"
 
 
 def _row(path: str) -> tuple[str, str] | None:

@@ -61,9 +61,13 @@ MNT_DETACH = 0x2
 
 _STATX_ATTR_MOUNT_ROOT = 0x2000
 
+# linux/magic.h
+CGROUP_SUPER_MAGIC = 0x27E0EB
+CGROUP2_SUPER_MAGIC = 0x63677270
 DEVPTS_SUPER_MAGIC = 0x1CD1
 MQUEUE_MAGIC = 0x19800202
 PROC_SUPER_MAGIC = 0x9FA0
+TMPFS_MAGIC = 0x01021994
 
 _STATFS_SIZE = 256  # larger than struct statfs on every architecture
 
@@ -169,10 +173,13 @@ def pivot_root(new_root: str, put_old: str) -> None:
     syscall("pivot_root", os.fsencode(new_root), os.fsencode(put_old))
 
 
-def file_system_magic(descriptor: int) -> int:
-    """Gives f_type (fstatfs(2)) of the file system that a descriptor lies on."""
+def file_system_magic(place: int | str) -> int:
+    """Gives f_type (statfs(2)) of the file system that a descriptor or a path lies on. Raises OSError."""
     result = buffer(_STATFS_SIZE)
-    syscall("fstatfs", descriptor, result)
+    if isinstance(place, int):
+        syscall("fstatfs", place, result)
+    else:
+        syscall("statfs", os.fsencode(place), result, object=place)
     magic: int = unpack_from("l", result.raw)[0]
     return magic
 

@@ -39,7 +39,7 @@ def root(tmp_path):
     (["events", "--stats", "one"], 1, LOOK | {"ocipy.cli.events", "ocipy.runtime.events", "ocipy.cgroup.statistics"}),
     (["update", "--memory", "64M", "one"], 1, LOOK | {
         "_ctypes", "_struct", "struct", "ocipy.cli.update", "ocipy.runtime.update", "ocipy.cgroup.host",
-        "ocipy.cgroup.undo", "ocipy.cgroup.write", "ocipy.linux.libc", "ocipy.linux.mount", "ocipy.linux.statfs",
+        "ocipy.cgroup.undo", "ocipy.cgroup.write", "ocipy.linux.libc", "ocipy.linux.mount",
         "ocipy.plan", "ocipy.plan.cgroup", "ocipy.plan.cgroup_limits", "ocipy.plan.cgroup_operations",
         "ocipy.plan.facts", "ocipy.plan.mount_options", "ocipy.plan.mounts", "ocipy.plan.operation",
         "ocipy.plan.update", "ocipy.plan.users", "ocipy.record", "ocipy.spec.fields", "ocipy.spec.model",
