@@ -33,6 +33,7 @@ class Init:
     a process that enters a running container has let go of.
     bundle: absolute path of the bundle. descriptors: what the command has handed over, by purpose.
     preserved: number of descriptors after stderr that the program gets.
+    joins: descriptors of the cgroups to join.
     root: O_PATH descriptor of the mount that becomes the container's root, -1 until it is prepared.
     readonly_later: descriptors of mounts that become read-only once their content is made, by property.
     mounted: descriptors of what has been mounted so far, None when nobody would take it back.
@@ -50,6 +51,7 @@ class Init:
         self.bundle = bundle
         self.descriptors: dict[str, list[int]] = {}
         self.preserved = preserved
+        self.joins: list[int] = []
         self.root = -1
         self.readonly_later: dict[str, int] = {}
         self.mounted: list[int] | None = None

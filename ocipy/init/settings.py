@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def join_cgroup(init: Init, property: str) -> None:
     # Writing 0 moves the one thread that writes, without the lock that moving a whole foreign process takes.
-    for descriptor in init.take("cgroup"):
+    for descriptor in init.joins:
         init.write(descriptor, b"0")
 
 

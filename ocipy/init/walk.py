@@ -56,7 +56,7 @@ def walk(init: Init, turns: list[Turn], handlers: Handlers) -> None:
     index = -1
     try:
         for turn in turns:
-            init.channel.receive()
+            _go, init.joins = init.channel.receive()
             times = []
             for index, operation in turn:  # noqa: B007 (index tells the failed operation)
                 kind, *fields = operation.wire()

@@ -19,12 +19,13 @@ _PATH = "linux.cgroupsPath"
 
 
 def compile_cgroup(
-    spec: Spec, facts: CgroupFacts, id: str, *, root: bool = True
+    spec: Spec, facts: CgroupFacts, id: str, *, root: bool = True, born: str = ""
 ) -> tuple[list[Operation], list[str]]:
     """Gives the operations in order and warnings, each a line that starts with the property it is about.
 
     root: whether the caller is the host's root, who alone may restrict access to devices (nobody else can make or open
-    more of them inside than outside) and give a cgroup away.
+    more of them inside than outside) and give a cgroup away. born: directory of the cgroup that init is born in, which
+    the first operation then makes.
     Raises ConfigError for a path that is no cgroup of the container's own and for each limit that this host
     can't set.
     """
@@ -40,7 +41,9 @@ def compile_cgroup(
     if facts.systemd is not None:
         operations.append(_scope(spec, resources, facts, id, directories, limits))
     elif directories:
-        operations.append(CreateCgroup(property=_PATH, directories=directories))
+        own = tuple(pair for pair in directories if pair[1] == born)
+        others = tuple(pair for pair in directories if pair[1] != born)
+        operations += [CreateCgroup(property=_PATH, directories=part) for part in (own, others) if part]
     unified = dict(directories).get("")
     if facts.version == 2 and unified:
         # What is above the user's own systemd is not the user's to change.

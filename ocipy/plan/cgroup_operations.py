@@ -9,20 +9,25 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
 
-class CreateCgroup(Operation):
-    """directories: pairs of controller list ("" for cgroup v2) and the absolute directory to make."""
+class CgroupOperation(Operation):
+    """Nothing that init does before it joins its cgroup needs one."""
 
     side: ClassVar[str] = HOST
+    alongside: ClassVar[bool] = True
+
+
+class CreateCgroup(CgroupOperation):
+    """directories: pairs of controller list ("" for cgroup v2) and the absolute directory to make."""
+
     directories: tuple[tuple[str, str], ...]
 
     def describe(self) -> str:
         return "create cgroup " + ", ".join(directory for _, directory in self.directories)
 
 
-class EnableControllers(Operation):
+class EnableControllers(CgroupOperation):
     """Cgroup v2: make controllers usable in `directory` by its ancestors' cgroup.subtree_control, from `root` down."""
 
-    side: ClassVar[str] = HOST
     root: str
     directory: str
     controllers: tuple[str, ...]
@@ -31,10 +36,9 @@ class EnableControllers(Operation):
         return f"enable {' '.join(self.controllers)} down to {self.directory}"
 
 
-class WriteCgroupFile(Operation):
+class WriteCgroupFile(CgroupOperation):
     """optional: a kernel without that file is no error, because it then behaves as asked."""
 
-    side: ClassVar[str] = HOST
     directory: str
     file: str
     value: str
@@ -44,10 +48,9 @@ class WriteCgroupFile(Operation):
         return f"write {self.value} to {self.directory}/{self.file}"
 
 
-class WriteFirstCgroupFile(Operation):
+class WriteFirstCgroupFile(CgroupOperation):
     """choices: pairs of file and value; the first file that the kernel has gets its value."""
 
-    side: ClassVar[str] = HOST
     directory: str
     choices: tuple[tuple[str, str], ...]
 
@@ -56,10 +59,9 @@ class WriteFirstCgroupFile(Operation):
         return f"write {choices} in {self.directory}"
 
 
-class SetMemoryLimits(Operation):
+class SetMemoryLimits(CgroupOperation):
     """Cgroup v1: limit of memory, and of memory plus swap, in bytes; -1 is unlimited, None leaves it."""
 
-    side: ClassVar[str] = HOST
     directory: str
     limit: int | None = None
     swap: int | None = None
@@ -69,10 +71,9 @@ class SetMemoryLimits(Operation):
         return f"limit {', '.join(f'{name} to {value}' for name, value in limits if value is not None)}"
 
 
-class CheckMemoryUsage(Operation):
+class CheckMemoryUsage(CgroupOperation):
     """Refuse a limit in bytes that is below what the cgroup uses already."""
 
-    side: ClassVar[str] = HOST
     directory: str
     limit: int
 
@@ -80,10 +81,9 @@ class CheckMemoryUsage(Operation):
         return f"check that {self.directory} uses no more than {self.limit} bytes"
 
 
-class WriteDeviceRules(Operation):
+class WriteDeviceRules(CgroupOperation):
     """Cgroup v1. rules: property, file (devices.allow, devices.deny) and the line for it, in order."""
 
-    side: ClassVar[str] = HOST
     directory: str
     rules: tuple[tuple[str, str, str], ...]
 
@@ -91,10 +91,9 @@ class WriteDeviceRules(Operation):
         return "set device rules: " + ", ".join(f"{file[8:]} {line}" for _, file, line in self.rules)
 
 
-class AttachDeviceProgram(Operation):
+class AttachDeviceProgram(CgroupOperation):
     """Cgroup v2. rules: allow, type (a, b, c), major and minor (None: any) and access, the last match wins."""
 
-    side: ClassVar[str] = HOST
     directory: str
     rules: tuple[tuple[bool, str, int | None, int | None, str], ...]
 
@@ -107,10 +106,9 @@ class AttachDeviceProgram(Operation):
         return "attach device program: " + ", ".join(map(text, self.rules))
 
 
-class DelegateCgroup(Operation):
+class DelegateCgroup(CgroupOperation):
     """Cgroup v2: make a user the owner of `directory` and of what the kernel lets a delegate write there."""
 
-    side: ClassVar[str] = HOST
     directory: str
     uid: int
 

@@ -12,6 +12,7 @@ from .lifecycle import (
     ListenForStart,
     RecordCreated,
     RecordCreating,
+    RecordInit,
 )
 from .namespaces import (
     JoinCgroup,
@@ -75,11 +76,13 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     mappings, enter = compile_users(spec, problems, warnings, facts.rootless)
     cgroup: list[Operation] = []
     cgroups: tuple[tuple[str, str], ...] = ()
+    born = ""
     before: list[Operation] = []
     after: list[Operation] = []
     try:
         cgroups = cgroup_directories(spec.linux.cgroupsPath, facts.cgroup, request.id)
-        cgroup, notes = compile_cgroup(spec, facts.cgroup, request.id, root=facts.rootless is None)
+        born = _birthplace(spec, facts, cgroups)
+        cgroup, notes = compile_cgroup(spec, facts.cgroup, request.id, root=facts.rootless is None, born=born)
         warnings += notes
     except ConfigError as error:
         problems += error.problems
@@ -91,26 +94,34 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         raise ConfigError(problems)
     user = user_namespace(spec)
     score = inherited_score(spec.process, facts.rootless) if user and user.path else None
-    opened, create_init = compile_namespaces(spec, score)
-    # systemd moves a process that there is into its cgroup; otherwise init can begin in its own.
-    late = facts.cgroup.systemd is not None
+    opened, create_init = compile_namespaces(spec, born, score)
+    cgroup, birthplace = cgroup[bool(born) :], cgroup[: bool(born)]
+    cgroup.append(RecordInit(property=""))
+    # What init mounts before it needs its cgroup, it mounts while that is made. But an ordinary user's systemd moves
+    # none but the user's own process, which init is no more once it is another user of its namespace.
+    early, late = ((cgroup, []) if facts.rootless else ([], cgroup))
+    reach = _reach(spec, before)
     operations = [
         *opened,
-        RecordCreating(property="", directory=request.directory),
+        RecordCreating(
+            property="", directory=request.directory, cgroups=() if facts.cgroup.systemd is not None else cgroups,
+        ),
         *notify,
         *compile_filters(spec),
-        *(() if late else cgroup),
+        *birthplace,
         *(() if request.started else (ListenForStart(property=""),)),
         create_init,
-        *(cgroup if late else ()),
+        *early,
         *mappings,
         *(compile_limits(spec.process, score) if spec.process else ()),
-        *_membership(spec, facts, cgroups),
         *settings,
         # The first opens the root, which may lie where only the host's root can go.
         *before[:1],
         *enter,
-        *before[1:],
+        *before[1:reach],
+        *late,
+        *_membership(spec, facts, cgroups, born),
+        *before[reach:],
         *(compile_before_root(spec.process) if spec.process else ()),
         *compile_hooks(spec, "prestart"),
         *compile_hooks(spec, "createRuntime"),
@@ -129,18 +140,34 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         *compile_hooks(spec, "poststart"),
     ]
     return Plan(
-        operations=tuple(operations), cgroups=cgroups, warnings=tuple(warnings), late=late, rootless=facts.rootless
+        operations=tuple(operations), cgroups=cgroups, warnings=tuple(warnings), rootless=facts.rootless
     )
 
 
-def _membership(spec: Spec, facts: HostFacts, cgroups: tuple[tuple[str, str], ...]) -> list[Operation]:
-    """Gives how init gets into its cgroup, unless systemd moves it or, on v2, it is born there: not where the limit of
-    memory is tight, since what is allocated for new namespaces is charged to who they are made for. The namespace
-    comes after, to have it as root.
+def _birthplace(spec: Spec, facts: HostFacts, cgroups: tuple[tuple[str, str], ...]) -> str:
+    """Gives the directory of the cgroup that init is born in, or "": systemd moves a process that there is, and where
+    the limit of memory is tight, what is allocated for new namespaces would be charged to who they are made for.
+    """
+    return "" if facts.cgroup.systemd is not None or is_tight(spec) else dict(cgroups).get("", "")
+
+
+def _reach(spec: Spec, before: list[Operation]) -> int:
+    """Gives how many operations come before the first that shows the container's cgroup."""
+    shown = {
+        mount.property for mount in spec.mounts
+        if mount.type in ("cgroup", "cgroup2") or mount.source.startswith("/sys/fs/cgroup")
+    }  # fmt: skip
+    return next((index for index, operation in enumerate(before) if operation.property in shown), len(before))
+
+
+def _membership(
+    spec: Spec, facts: HostFacts, cgroups: tuple[tuple[str, str], ...], born: str
+) -> list[Operation]:
+    """Gives how init gets into the cgroups that it was not born in, unless systemd moves it. The namespace comes after,
+    to have them as root.
     """
     operations: list[Operation] = []
-    joins = any(controllers for controllers, _directory in cgroups) or (cgroups and is_tight(spec))
-    if facts.cgroup.systemd is None and joins:
+    if facts.cgroup.systemd is None and any(directory != born for _controllers, directory in cgroups):
         operations.append(JoinCgroup(property="linux.cgroupsPath"))
     if "cgroup" in new_namespaces(spec):
         operations.append(NewCgroupNamespace(property="linux.namespaces"))

@@ -74,9 +74,10 @@ class FindHome(HostOperation):
 
 
 class EnterContainer(HostOperation):
-    """ownMemory, oomScore: see CreateInit. profile: that AppArmor confines the program by, or ""."""
+    """ownMemory, cgroup, oomScore: see CreateInit. profile: that AppArmor confines the program by, or ""."""
 
     ownMemory: bool
+    cgroup: str = ""
     oomScore: int | None = None
     profile: str = ""
 
@@ -197,7 +198,8 @@ def compile_exec(spec: Spec, process: Process, facts: HostFacts, request: ExecRe
     score = inherited_score(process, facts.rootless)
     operations.append(
         EnterContainer(
-            property="", ownMemory=is_tight(spec), oomScore=score, profile=profile_of(process, facts),
+            property="", ownMemory=is_tight(spec), cgroup="" if request.unit else dict(request.cgroups).get("", ""),
+            oomScore=score, profile=profile_of(process, facts),
         )
     )  # fmt: skip
     if request.unit:
@@ -214,7 +216,7 @@ def compile_exec(spec: Spec, process: Process, facts: HostFacts, request: ExecRe
     operations += compile_announcements(request, request.cgroups, "setns")
     operations += compile_program(spec)
     return Plan(
-        operations=tuple(operations), cgroups=request.cgroups, late=bool(request.unit),
+        operations=tuple(operations), cgroups=request.cgroups,
         warnings=tuple(warning for warning in warnings if warning not in told),
     )  # fmt: skip
 

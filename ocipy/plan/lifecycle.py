@@ -14,9 +14,13 @@ class HostOperation(Operation):
 
 
 class RecordCreating(HostOperation):
-    """The state record comes before the first side effect: whatever happens, delete --force knows what to undo."""
+    """The state record comes before the first side effect: whatever happens, delete --force knows what to undo.
+
+    cgroups: controllers and directory of those that are the container's; a scope of systemd is so once it is made.
+    """
 
     directory: str
+    cgroups: tuple[tuple[str, str], ...]
 
     def describe(self) -> str:
         return f"record the container as creating in {self.directory}"
@@ -25,6 +29,15 @@ class RecordCreating(HostOperation):
 class ListenForStart(HostOperation):
     def describe(self) -> str:
         return "open the socket on which init waits for start"
+
+
+class RecordInit(HostOperation):
+    """Who finds the container until then need not end its init: that ends with the command."""
+
+    alongside: ClassVar[bool] = True
+
+    def describe(self) -> str:
+        return "record the pid of init"
 
 
 class VerifyCgroup(HostOperation):

@@ -45,7 +45,7 @@ class CreateInit(Operation):
     """Make the init process. new, joined: namespace types. offsets: clock, seconds, nanoseconds.
 
     ownMemory: init shares no memory with the command, because a copy could be too much for the container's limit.
-    oomScore: adjustment that it is born with, or None.
+    cgroup: directory of the v2 one that it is born in, or "". oomScore: adjustment that it is born with, or None.
     """
 
     side: ClassVar[str] = HOST
@@ -53,6 +53,7 @@ class CreateInit(Operation):
     joined: tuple[str, ...]
     offsets: tuple[tuple[str, int, int], ...]
     ownMemory: bool
+    cgroup: str = ""
     oomScore: int | None = None
 
     def describe(self) -> str:
@@ -63,6 +64,8 @@ class CreateInit(Operation):
             text += f"; clock {clock} offset {seconds} s {nanoseconds} ns"
         if self.oomScore is not None:
             text += f"; OOM score adjustment {self.oomScore}"
+        if self.cgroup:
+            text += f"; in the cgroup {self.cgroup}"
         return text + ("; its memory apart from ours" if self.ownMemory else "")
 
 
@@ -110,10 +113,13 @@ def new_namespaces(spec: Spec) -> set[str]:
     return {namespace.type for namespace in spec.linux.namespaces if not namespace.path}
 
 
-def compile_namespaces(spec: Spec, score: int | None = None) -> tuple[list[Operation], Operation]:
+def compile_namespaces(
+    spec: Spec, cgroup: str = "", score: int | None = None
+) -> tuple[list[Operation], Operation]:
     """Gives the operations that open the namespaces to join, and the one that makes init.
 
-    score: OOM score adjustment that init must be born with, or None.
+    cgroup: directory of the v2 one that init is born in, or "". score: OOM score adjustment that init must be born
+    with, or None.
     """
     changed = {_namespace_of(_sysctl_path(name)) for name, _value in spec.linux.sysctl}
     if spec.hostname or spec.domainname:
@@ -132,6 +138,7 @@ def compile_namespaces(spec: Spec, score: int | None = None) -> tuple[list[Opera
         joined=tuple(namespace.type for namespace in spec.linux.namespaces if namespace.path),
         offsets=tuple((offset.clock, offset.secs, offset.nanosecs) for offset in spec.linux.timeOffsets),
         ownMemory=is_tight(spec),
+        cgroup=cgroup,
         oomScore=score,
     )
     return opened, create

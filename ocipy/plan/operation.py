@@ -21,10 +21,12 @@ CONTAINER = "container"
 class Operation(Record):
     """One step. property: the path in config.json that asks for it ("" when the specification itself does).
 
+    alongside: on the host's side, and nothing that the process does before it matters: done while that is at work.
     Field values are what marshal can carry: None, bool, int, str, bytes and tuples of them.
     """
 
     side: ClassVar[str] = CONTAINER
+    alongside: ClassVar[bool] = False
     property: str
 
     def describe(self) -> str:
@@ -39,12 +41,10 @@ class Operation(Record):
 class Plan(Record):
     """operations: in the order of execution. cgroups: controllers and directory. warnings: lines for a person.
 
-    late: the process is not made in its cgroups; an operation that comes later makes them and moves it there.
     rootless: the caller, unless that is the host's root.
     """
 
     operations: tuple[Operation, ...]
     cgroups: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
-    late: bool = False
     rootless: Rootless | None = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..errors import ConfigError
-from .operation import HOST, Operation
+from .cgroup_operations import CgroupOperation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, ClassVar
+    from typing import Any
 
     from ..spec.model import Spec
     from .facts import CgroupFacts
@@ -20,13 +20,12 @@ _LONGEST = 255
 _OWN = ("Delegate", "PIDFDs", "PIDs", "Slice")
 
 
-class StartScope(Operation):
+class StartScope(CgroupOperation):
     """Have systemd make the unit, put init into it and keep to `properties`: name, D-Bus signature and value.
 
     directories: pairs of controller list ("" for cgroup v2) and the directory that the unit has as its cgroup.
     """
 
-    side: ClassVar[str] = HOST
     unit: str
     properties: tuple[tuple[str, str, Any], ...]
     directories: tuple[tuple[str, str], ...]

@@ -11,7 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
 
-    from ..init.walk import Turn
     from ..plan.operation import Plan
     from .log import Log
     from .state import Container
@@ -41,7 +40,8 @@ class Creation(Walk):
         self.notify = -1
         self.cgroups_made: list[str] = []
         self.recorded = False
-        self.unsaved = False
+        # The record has init, and its cgroups are all made, or were found empty.
+        self.begun = False
 
     def run(self) -> None:
         """Executes the plan up to the last turn of init, in which it waits for start and becomes the program.
@@ -61,14 +61,7 @@ class Creation(Walk):
 
     def begin(self) -> None:
         """Lets init begin with its last turn, which ends with it."""
-        self.give(self.last)
-
-    def give(self, turn: Turn) -> None:
-        super().give(turn)
-        if self.unsaved:
-            # While init is at work: it ends with this process, whatever the record says.
-            self.container.store.save(self.container.id, self.container.record)
-            self.unsaved = False
+        self.give()
 
     def undo(self) -> None:
         """Takes back all that was done, as far as it was done."""
@@ -88,10 +81,14 @@ class Creation(Walk):
         from ..cgroup.remove import remove
         from .delete import forget_unit
 
+        cgroups = self.container.cgroups
         try:
-            if self.pidfd >= 0:
-                kill_all(self.container.cgroups)
-                remove(self.container.cgroups, self.container.record.get("cgroups_found", ()))
+            if self.begun:
+                kill_all(cgroups)
+            else:
+                # What it was refused is somebody else's.
+                cgroups = {name: path for name, path in cgroups.items() if path in self.cgroups_made}
+            remove(cgroups, self.container.record.get("cgroups_found", ()))
         except OcipyError as error:
             self.log.warning(str(error))
         try:

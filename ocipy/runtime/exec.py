@@ -199,7 +199,7 @@ class Joining(Walk):
     def _begin(self) -> None:
         """Gives the last turn, which ends with execve(2): the process's end of the channel closes then."""
         assert self.channel
-        self.give(self.turns[-1])
+        self.give()
         try:
             _kind, *values = self.channel.receive()[0]
         except Closed:
@@ -244,9 +244,12 @@ def look_up_home(joining: Joining, property: str, uid: int) -> None:
         os.close(proc)
 
 
-def enter_container(joining: Joining, property: str, own_memory: bool, score: int | None, profile: str) -> None:
+def enter_container(
+    joining: Joining, property: str, own_memory: bool, cgroup: str, score: int | None, profile: str
+) -> None:
     """Makes the process, which has the container's part of the plan from its birth."""
-    init, into = process_operations.new_process(joining)
+    init, into = process_operations.new_process(joining, cgroup)
+    joining.joins = join.open_join({name: path for name, path in joining.plan.cgroups if name})
     init.home = joining.home
     root = is_host_root()
     flags = process.CLONE_NEWUSER if is_other(joining.init_pid, "user") else 0

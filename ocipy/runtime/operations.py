@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..cgroup import create as cgroup_create
-from ..cgroup import write
+from ..cgroup import join, write
 from ..errors import OcipyError
 from ..init.birth import Birth, make_init
 from ..linux import os
@@ -34,13 +34,14 @@ def open_namespace(creation: Creation, property: str, type: str, path: str, fore
         raise OcipyError(f"{path} is the host's {type} namespace, and the config changes settings of it")
 
 
-def record_creating(creation: Creation, property: str, directory: str) -> None:
+def record_creating(
+    creation: Creation, property: str, directory: str, cgroups: tuple[tuple[str, str], ...]
+) -> None:
     container = creation.container
     container.store.reserve(container.id)
     creation.recorded = True
     container.record["creator"] = [os.getpid(), start_time(os.getpid())]
-    # A scope is the container's only once systemd has made it.
-    container.record["cgroup_paths"] = {} if creation.plan.late else dict(creation.plan.cgroups)
+    container.record["cgroup_paths"] = dict(cgroups)
     if creation.attended:
         # There before anybody can find the container: see runtime/wait.py.
         container.store.write(container.id, EXIT, b"")
@@ -60,8 +61,12 @@ def make_notify_directory(creation: Creation, property: str, directory: str) -> 
 
 
 def create_cgroup(creation: Creation, property: str, directories: tuple[tuple[str, str], ...]) -> None:
-    made = creation.cgroups_made = cgroup_create.create_cgroup(property, directories)
-    creation.container.record["cgroups_found"] = [directory for _, directory in directories if directory not in made]
+    made = cgroup_create.create_cgroup(property, directories)
+    creation.cgroups_made += made
+    found = creation.container.record.setdefault("cgroups_found", [])
+    found += [directory for _, directory in directories if directory not in made]
+    if creation.pid:
+        creation.joins = join.open_join(dict(directories))
 
 
 def start_scope(
@@ -104,7 +109,7 @@ def listen_for_start(creation: Creation, property: str) -> None:
 
 def create_init(
     creation: Creation, property: str, new: tuple[str, ...], joined: tuple[str, ...],
-    offsets: tuple[tuple[str, int, int], ...], own_memory: bool, score: int | None,
+    offsets: tuple[tuple[str, int, int], ...], own_memory: bool, cgroup: str, score: int | None,
 ) -> None:  # fmt: skip
     """Makes the init process, which has the container's part of the plan from its birth."""
     flags = 0
@@ -112,7 +117,7 @@ def create_init(
         # init makes the cgroup namespace once it is in its cgroup, and a time namespace with offsets is made before.
         if kind != "cgroup" and not (kind == "time" and offsets):
             flags |= KINDS[kind]
-    init, into = new_process(creation, born=not own_memory)
+    init, into = new_process(creation, cgroup)
     init.hook_state = jsontext.encode(creation.container.hook_state(CREATED, with_pid=False))
     if creation.listener:
         init.descriptors["start"] = [creation.listener.detach()]
@@ -127,7 +132,11 @@ def create_init(
     record = creation.container.record
     record["init_process_pid"] = creation.pid
     record["init_process_start"] = start_time(creation.pid) or 0
-    creation.unsaved = True
+
+
+def record_init(creation: Creation, property: str) -> None:
+    creation.container.store.save(creation.container.id, creation.container.record)
+    creation.begun = True
 
 
 def write_id_mappings(
@@ -174,6 +183,7 @@ HANDLERS: dict[str, Callable[..., None]] = {
     "DelegateCgroup": delegate_cgroup,
     "ListenForStart": listen_for_start,
     "CreateInit": create_init,
+    "RecordInit": record_init,
     "WriteIDMappings": write_id_mappings,
     "RecordCreated": record_created,
     "RunHostHook": run_host_hook,

@@ -20,17 +20,11 @@ if TYPE_CHECKING:
 _TIOCGPTN = 0x80045430  # ioctl_tty(2)
 
 
-def new_process(walk: Walk, *, born: bool = True) -> tuple[Init, int]:
-    """Opens the channel; gives what the process to be made has, and the v2 cgroup that it is born in, or -1.
-
-    born: it is born in that; else it joins it later, as those of v1.
-    """
-    cgroups = {} if walk.plan.late else dict(walk.plan.cgroups)
-    into = join.open_directory(cgroups.pop("")) if born and "" in cgroups else -1
+def new_process(walk: Walk, cgroup: str) -> tuple[Init, int]:
+    """Opens the channel; gives what the process to be made has, and the v2 cgroup that it is born in, or -1."""
+    into = join.open_directory(cgroup) if cgroup else -1
     walk.channel, end = make_pair()
     init = Init(end, open_proc(), walk.container.record["bundle"], walk.preserved)
-    if cgroups:
-        init.descriptors["cgroup"] = join.open_join(cgroups)
     if walk.seccomp:
         from ..linux.seccomp import Filter
 

@@ -30,8 +30,8 @@ class Walk:
 
     HANDLERS: function of each kind of operation on the host's side. PROCESS: what the process is called.
     preserved: number of descriptors after stderr that the program gets. console: descriptor of the terminal that the
-    process opened, or -1. channel, pid, pidfd: of the process, once it is made. cgroups: those that it joins.
-    seccomp: the compiled filter, or b"".
+    process opened, or -1. channel, pid, pidfd: of the process, once it is made. at_work: the turn that it is at.
+    joins: descriptors of cgroups to join, which it gets with its next turn. seccomp: the compiled filter, or b"".
     """
 
     HANDLERS: ClassVar[dict[str, Callable[..., None]]] = {}
@@ -46,6 +46,8 @@ class Walk:
         self.pid = 0
         self.pidfd = -1
         self.console = -1
+        self.at_work: Turn = []
+        self.joins: list[int] = []
         self.pid_file = ""
         self.seccomp = b""
         # The operations by turns: consecutive ones of a side belong together.
@@ -61,26 +63,37 @@ class Walk:
         return [turn for turn in self.turns if turn[0][1].side == CONTAINER]
 
     def take(self, turn: Turn) -> None:
-        """Has the operations of a turn executed, and waits for that. Raises OcipyError."""
-        if turn[0][1].side != CONTAINER:
-            for _index, operation in turn:
-                self._execute(operation)
+        """Has the operations of a turn executed; the process may still be at work then. Raises OcipyError."""
+        if turn[0][1].side == CONTAINER:
+            self.give()
+            self.at_work = turn
             return
-        self.give(turn)
+        for _index, operation in turn:
+            if not operation.alongside:
+                self._await_process()
+            self._execute(operation)
+
+    def give(self) -> None:
+        """Lets the process begin with its next turn, once it is through with the one before. Raises OcipyError."""
+        self._await_process()
+        assert self.channel
+        try:
+            self.channel.send(("go",), self.joins)
+        except Closed:
+            # What it said last, or how it died, is found by who waits for it.
+            pass
+        while self.joins:
+            os.close(self.joins.pop())
+
+    def _await_process(self) -> None:
+        if not self.at_work:
+            return
+        turn, self.at_work = self.at_work, []
         kind, *values = self.receive()
         if kind == "error":
             self.raise_failure(*values)
         for (_index, operation), seconds in zip(turn, values[0], strict=True):
             self._trace(operation, seconds)
-
-    def give(self, turn: Turn) -> None:
-        """Lets the process begin with a turn of its own."""
-        assert self.channel
-        try:
-            self.channel.send(("go",))
-        except Closed:
-            # What it said last, or how it died, is found by who waits for it.
-            pass
 
     def _execute(self, operation: Operation) -> None:
         begun = time.perf_counter()

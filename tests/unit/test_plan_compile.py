@@ -13,6 +13,8 @@ from ocipy.spec.load import load
 V1 = CgroupFacts(version=1, hierarchies=(("pids", "/sys/fs/cgroup/pids"), ("memory", "/sys/fs/cgroup/memory")),
                  own=(("pids", "/"), ("memory", "/")))
 V2 = CgroupFacts(version=2, unified="/sys/fs/cgroup", own=(("", "/shell"),), available=("memory", "pids"))
+HYBRID = CgroupFacts(version=1, hierarchies=V1.hierarchies, unified="/sys/fs/cgroup/unified",
+                     own=(*V1.own, ("", "/")))
 ALL = (1 << 41) - 1
 
 
@@ -52,17 +54,61 @@ def test_namespaces_given_by_path_are_opened_before_the_first_side_effect():
 
 def test_steps_come_in_the_order_that_keeps_them_safe():
     in_order(
-        kinds(plan(pid_file="/p", cgroup=V1)), "RecordCreating", "CreateCgroup", "CreateInit", "JoinCgroup",
-        "NewCgroupNamespace", "PrepareRoot", "FilesystemMount", "MaskPath", "PivotRoot", "ChangeDirectory", "SetUser",
-        "SetCapabilities", "SetNoNewPrivileges", "VerifyDirectory", "FindProgram", "VerifyCgroup", "WritePidFile",
+        kinds(plan(pid_file="/p", cgroup=V1)), "RecordCreating", "CreateInit", "PrepareRoot", "FilesystemMount",
+        "CreateCgroup", "RecordInit", "JoinCgroup", "NewCgroupNamespace", "CgroupMount", "MaskPath", "PivotRoot",
+        "ChangeDirectory", "SetUser", "SetCapabilities", "SetNoNewPrivileges", "VerifyDirectory", "FindProgram",
+        "VerifyCgroup", "WritePidFile",
         "RecordCreated", "AwaitStart", "PrepareProgram", "SetRlimit", "ExecuteProgram",
     )
 
 
 def test_on_cgroup_v2_init_is_born_in_its_cgroup():
-    names = kinds(plan(cgroup=V2))
+    made = plan(cgroup=V2)
+    names = kinds(made)
     assert "JoinCgroup" not in names
-    in_order(names, "CreateCgroup", "AttachDeviceProgram", "CreateInit", "VerifyCgroup")
+    in_order(names, "CreateCgroup", "CreateInit", "AttachDeviceProgram", "NewCgroupNamespace", "VerifyCgroup")
+    ((_controllers, directory),) = find(made, "CreateCgroup")[0].directories
+    assert find(made, "CreateInit")[0].cgroup == directory == "/sys/fs/cgroup/one"
+
+
+def test_on_a_hybrid_host_init_is_born_in_one_cgroup_and_joins_the_others():
+    made = plan(cgroup=HYBRID)
+    first, second = find(made, "CreateCgroup")
+    assert first.directories == (("", "/sys/fs/cgroup/unified/one"),)
+    assert [controllers for controllers, _directory in second.directories] == ["pids", "memory"]
+    born, operations = find(made, "CreateInit")[0], list(made.operations)
+    assert born.cgroup == "/sys/fs/cgroup/unified/one"
+    assert operations.index(first) < operations.index(born) < operations.index(second)
+    in_order(kinds(made), "RecordInit", "JoinCgroup")
+
+
+def test_init_mounts_while_its_cgroup_is_made_up_to_the_first_mount_that_shows_it():
+    made = plan(lambda config: config["mounts"].append({"destination": "/x", "source": "/srv", "options": ["bind"]}))
+    operations = list(made.operations)
+    created = operations.index(find(made, "CreateCgroup")[0])
+    shows = operations.index(find(made, "CgroupMount")[0])
+    between = operations[created : operations.index(find(made, "JoinCgroup")[0])]
+    assert between and all(operation.alongside for operation in between)
+    mounts = [operation for operation in operations if operation.property.startswith("mounts")]
+    assert [operation.destination for operation in operations[:created] if operation in mounts] == [
+        "/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys"]
+    assert created < shows < operations.index(find(made, "BindMount")[0])
+
+
+@pytest.mark.parametrize("mount", [
+    {"destination": "/c", "type": "bind", "source": "/sys/fs/cgroup/pids/one", "options": ["bind"]},
+    {"destination": "/c", "type": "cgroup2", "source": "cgroup"},
+])
+def test_what_shows_the_cgroup_is_mounted_when_that_is_made(mount):
+    made = plan(lambda config: config["mounts"].insert(0, mount))
+    names = kinds(made)
+    assert names.index("PrepareRoot") < names.index("CreateCgroup") < names.index("JoinCgroup")
+    assert made.operations[names.index("NewCgroupNamespace") + 1].destination == "/c"
+
+
+def test_no_mount_shows_the_cgroup():
+    made = plan(lambda config: config.update(mounts=[]))
+    in_order(kinds(made), "CreateDevice", "CreateCgroup", "JoinCgroup", "PivotRoot")
 
 
 def test_hooks_are_at_their_points():

@@ -143,13 +143,15 @@ def test_no_keyring_where_the_container_has_none():
 
 
 def test_on_v2_the_process_is_born_in_its_cgroup():
-    assert "JoinCgroup" not in kinds(plan(request={"cgroups": (("", "/sys/fs/cgroup/box"),)}))
+    found = plan(request={"cgroups": (("", "/sys/fs/cgroup/box"),)})
+    assert "JoinCgroup" not in kinds(found)
+    assert found.operations[kinds(found).index("EnterContainer")].cgroup == "/sys/fs/cgroup/box"
 
 
 def test_systemd_moves_a_process_that_cannot_be_born_in_its_cgroup():
     group = "/sys/fs/cgroup/user.slice/box.scope"
     found = plan(request={"cgroups": (("", f"{group}/below"),), "unit": "box.scope", "below": "/below"})
-    assert found.late
+    assert found.operations[kinds(found).index("EnterContainer")].cgroup == ""
     names = kinds(found)
     assert names[names.index("EnterContainer") + 1] == "MoveIntoUnit" and "VerifyCgroup" in names
     assert "box.scope/below" in found.operations[names.index("MoveIntoUnit")].describe()
