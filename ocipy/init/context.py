@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from errno import EXDEV
+
 from ..errors import OcipyError, describe_os_error
 from ..linux import os
 from ..linux.memory import make_own
-from ..linux.mount import AT_FDCWD, PROC_SUPER_MAGIC, file_system_magic
+from ..linux.mount import (
+    AT_FDCWD,
+    FSCONFIG_CMD_CREATE,
+    PROC_SUPER_MAGIC,
+    file_system_magic,
+    fsconfig,
+    fsmount,
+    fsopen,
+)
 from ..linux.openat2 import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV, openat2
 from ..linux.process import PR_SET_DUMPABLE, close_others, prctl
 
@@ -19,11 +29,32 @@ _WITHIN = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV
 
 
 def open_proc() -> int:
-    """Gives an O_PATH descriptor of the host's /proc. Raises OcipyError when that is no proc file system."""
+    """Gives a descriptor of the host's /proc, or of a procfs of our own where /proc/sys is covered: a container has it
+    read-only, and there may be another one in that. Raises OSError; OcipyError when /proc is no proc file system.
+    """
     proc = openat2(AT_FDCWD, "/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, 0, 0)
     if file_system_magic(proc) != PROC_SUPER_MAGIC:
         raise OcipyError("/proc of the host is not a proc file system")
+    try:
+        os.close(openat2(proc, "sys", os.O_PATH, 0, _WITHIN))
+    except OSError as error:
+        if error.errno != EXDEV:
+            raise
+        os.close(proc)
+        return _new_proc()
     return proc
+
+
+def _new_proc() -> int:
+    context = fsopen("proc")
+    try:
+        fsconfig(context, FSCONFIG_CMD_CREATE)
+        return fsmount(context)
+    except OSError as error:
+        hint = "leave /proc/sys as it is where containers are made: privileged, or --security-opt unmask=ALL"
+        raise OcipyError(f"a mount covers /proc/sys, and {describe_os_error(error)}", hint=hint) from None
+    finally:
+        os.close(context)
 
 
 class Init:
