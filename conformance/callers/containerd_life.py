@@ -26,7 +26,7 @@ from containerd_daemon import (
     run_detached,
     tasks,
 )
-from harness import IMAGE, Failure, let_go, wait_until
+from harness import IMAGE, VERSION_2, Failure, let_go, run_out_of_memory, wait_until
 
 MANY = 20  # containers at once
 STAYS = "trap 'touch /term' TERM; trap 'touch /usr1' USR1; touch /ready; while :; do sleep 0.1; done"
@@ -196,8 +196,8 @@ def metrics_are_those_of_the_containers_cgroup() -> None:
     name = run_detached("touch /ready; sleep 1000", "--memory-limit", "67108864")
     await_file(name, "/ready")
     told = json.loads(caller.call("task", "metrics", "--format", "json", name).expect(status=0).output)
-    memory, pids = told["memory"]["usage"], told["pids"]
-    limit = memory["limit"] if "limit" in memory else told["memory"]["usage_limit"]
+    memory, pids = told["memory"], told["pids"]
+    limit = memory["usage_limit"] if VERSION_2 else memory["usage"]["limit"]
     remove(name)
     if int(limit) != 67108864 or not 1 <= int(pids["current"]) <= 2:
         raise Failure(f"limit {limit}, pids {pids}")
@@ -221,9 +221,8 @@ def events_of_a_task() -> None:
 @caller.case
 def lack_of_memory_is_an_event() -> None:
     with Events() as events:
-        # The shim hears of it once it has started the task.
         name = run_detached("until test -e /go; do sleep 0.1; done; exec tail /dev/zero", "--memory-limit", "16777216")
-        let_go(pid_of(name))
+        run_out_of_memory(pid_of(name))
         wait_until(lambda: "oom" in events.of(name), "the event oom")
         expect_end(name, 137)
 

@@ -396,6 +396,36 @@ def let_go(pid: int | str) -> None:
         pass
 
 
+def run_out_of_memory(pid: int | str) -> None:
+    """Let a container's script go on, as by let_go, that then takes more memory than it may.
+
+    On v2 a shim, whose child the process is, begins to watch for that only after it has said that the container runs.
+    """
+    if VERSION_2:
+        wait_until(lambda: _parent_watches_memory(pid), "the shim watches for a lack of memory")
+    let_go(pid)
+
+
+def _parent_watches_memory(pid: int | str) -> bool:
+    with open(f"/proc/{pid}/cgroup") as file:
+        group = file.read().strip().removeprefix("0::")
+    watched = f"ino:{os.stat(f'/sys/fs/cgroup{group}/memory.events').st_ino:x} "
+    with open(f"/proc/{pid}/status") as file:
+        parent = file.read().partition("PPid:")[2].split()[0]
+    return any(watched in text for text in _descriptors(parent))
+
+
+def _descriptors(pid: str) -> Iterator[str]:
+    """What /proc tells of each descriptor of a process: of inotify(7) the files that it watches."""
+    for descriptor in os.listdir(f"/proc/{pid}/fdinfo"):
+        try:
+            with open(f"/proc/{pid}/fdinfo/{descriptor}") as file:
+                yield file.read()
+        except FileNotFoundError:
+            # Closed meanwhile.
+            continue
+
+
 def confined_by(profile: str) -> str:
     """What READ_PROFILE says in a container that has the profile of its engine, where the kernel runs AppArmor."""
     return f"{profile} (enforce)" if APPARMOR else "none"
