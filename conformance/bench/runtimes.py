@@ -101,8 +101,8 @@ class Runtime:
         return self.view.inside(self.namespace)
 
 
-def find(given: list[str], directory: str, checkout: str) -> list[Runtime]:
-    """The runtimes to measure, ocipy first.
+def find(given: list[str], states: str, checkout: str) -> list[Runtime]:
+    """The runtimes to measure, ocipy first. `states` is where their state directories are to be.
 
     `given` are the NAME=PATH of the command line; a runtime that is not installed is left out.
     """
@@ -117,7 +117,7 @@ def find(given: list[str], directory: str, checkout: str) -> list[Runtime]:
         if program is None:
             print(f"{name}: no {path}, left out", file=sys.stderr)
             continue
-        root = os.path.join(directory, "root-" + name)
+        root = os.path.join(states, "root-" + name)
         namespace = view.legacy if name == "crun" else view.host
         runtimes.append(Runtime(name, os.path.abspath(program), root, view, namespace))
     return runtimes
