@@ -24,8 +24,8 @@ def compile_cgroup(
     """Gives the operations in order and warnings, each a line that starts with the property it is about.
 
     root: whether the caller is the host's root, who alone may restrict access to devices (nobody else can make or open
-    more of them inside than outside) and give a cgroup away. born: directory of the cgroup that init is born in, which
-    the first operation then makes.
+    more of them inside than outside) and give a cgroup away. born: directory of the cgroup that init is born in, and
+    that is there by then, or "".
     Raises ConfigError for a path that is no cgroup of the container's own and for each limit that this host
     can't set.
     """
@@ -41,9 +41,9 @@ def compile_cgroup(
     if facts.systemd is not None:
         operations.append(_scope(spec, resources, facts, id, directories, limits))
     elif directories:
-        own = tuple(pair for pair in directories if pair[1] == born)
         others = tuple(pair for pair in directories if pair[1] != born)
-        operations += [CreateCgroup(property=_PATH, directories=part) for part in (own, others) if part]
+        if others:
+            operations.append(CreateCgroup(property=_PATH, directories=others))
     unified = dict(directories).get("")
     if facts.version == 2 and unified:
         # What is above the user's own systemd is not the user's to change.

@@ -6,6 +6,7 @@ from ..errors import ConfigError
 from ..record import Record
 from ..spec.unsupported import unsupported
 from .cgroup import cgroup_directories, compile_cgroup
+from .cgroup_operations import CreateCgroup
 from .hooks import compile_hooks
 from .labels import check_labels, compile_labels, labels
 from .lifecycle import (
@@ -95,11 +96,11 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     user = user_namespace(spec)
     score = inherited_score(spec.process, facts.rootless) if user and user.path else None
     opened, create_init = compile_namespaces(spec, born, score)
-    cgroup, birthplace = cgroup[bool(born) :], cgroup[: bool(born)]
+    birthplace = [CreateCgroup(property="linux.cgroupsPath", directories=(("", born),))] if born else []
     cgroup.append(RecordInit(property=""))
     # What init mounts before it needs its cgroup, it mounts while that is made. But an ordinary user's systemd moves
     # none but the user's own process, which init is no more once it is another user of its namespace.
-    early, late = ((cgroup, []) if facts.rootless else ([], cgroup))
+    early, late = (cgroup, []) if facts.rootless else ([], cgroup)
     reach = _reach(spec, before)
     operations = [
         *opened,
