@@ -92,13 +92,17 @@ def test_debug_tells_each_operation_with_its_time_as_planned(ocipy, bundle):
     bundle.args("true").write()
     id = ocipy.new_id()
     result = ocipy("create", "-b", bundle.path, id, flags=("--debug",)).ok()
-    lines = re.findall(r"^ *([0-9.]+) ms +(host|container) +(.*)$", result.err, re.M)
-    told = [text for _ms, _side, text in lines]
+    lines = re.findall(r"^ *[0-9.]+ ms +(host|container) +(.*)$", result.err, re.M)
     planned = json.loads(ocipy("plan", "-b", bundle.path, "-f", "json", id).ok().out)["operations"]
-    expected = [operation["description"] for operation in planned if operation["operation"] != "RecordCreating"]
+    # Up to the point where init waits.
     waits = next(index for index, operation in enumerate(planned) if operation["operation"] == "LeaveHost")
-    # Up to the point where init waits; the directory of the state is another.
-    assert [text for text in told if not text.startswith("record the container as creating")] == expected[: waits - 1]
+    for side in "host", "container":
+        expected = [operation["description"] for operation in planned[:waits] if operation["side"] == side]
+        told = [text for where, text in lines if where == side]
+        if side == "host":
+            # The first names the directory of the state, which is another.
+            assert told.pop(0).partition(" in ")[0] == expected.pop(0).partition(" in ")[0]
+        assert told == expected
 
 
 def test_debug_goes_to_the_log(ocipy, bundle, scratch):
