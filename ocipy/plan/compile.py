@@ -102,6 +102,10 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
     # none but the user's own process, which init is no more once it is another user of its namespace.
     early, late = (cgroup, []) if facts.rootless else ([], cgroup)
     reach = _reach(spec, before)
+    program, hooks = compile_program(spec, request.listen_env), compile_hooks(spec, "startContainer")
+    # The program is prepared before the wait, so that `start` is short; but hooks want signals as the interpreter has
+    # them: one that does not read its input must not end init by SIGPIPE.
+    ready = 0 if hooks else 1
     operations = [
         *opened,
         RecordCreating(
@@ -135,9 +139,10 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         *compile_announcements(request, cgroups, "standard"),
         RecordCreated(property=""),
         LeaveHost(property=""),
+        *program[:ready],
         *(() if request.started else (AwaitStart(property=""),)),
-        *compile_hooks(spec, "startContainer"),
-        *compile_program(spec, request.listen_env),
+        *hooks,
+        *program[ready:],
         *compile_hooks(spec, "poststart"),
     ]
     return Plan(

@@ -72,7 +72,7 @@ def compile_announcements(
 
 
 def compile_program(spec: Spec, more_env: tuple[str, ...] = ()) -> list[Operation]:
-    """Gives what comes right before the program.
+    """Gives what comes right before the program; the first operation prepares it, and sets signals as it gets them.
 
     The limits come late, for they would bind ocipy too. Under the filter nothing is done but execve(2): whatever it
     denies, the program begins.

@@ -58,7 +58,7 @@ def test_steps_come_in_the_order_that_keeps_them_safe():
         "CreateCgroup", "RecordInit", "JoinCgroup", "NewCgroupNamespace", "CgroupMount", "MaskPath", "PivotRoot",
         "ChangeDirectory", "SetUser", "SetCapabilities", "SetNoNewPrivileges", "VerifyDirectory", "FindProgram",
         "VerifyCgroup", "WritePidFile",
-        "RecordCreated", "AwaitStart", "PrepareProgram", "SetRlimit", "ExecuteProgram",
+        "RecordCreated", "PrepareProgram", "AwaitStart", "SetRlimit", "ExecuteProgram",
     )
 
 
@@ -123,6 +123,15 @@ def test_hooks_are_at_their_points():
     sides = {operation.kind: operation.side for operation in made.operations if hasattr(operation, "kind")}
     assert sides == {"prestart": "host", "createRuntime": "host", "createContainer": "container",
                      "startContainer": "container", "poststart": "host"}
+
+
+def test_program_is_prepared_before_start_unless_a_hook_comes_between():
+    in_order(kinds(plan()), "PrepareProgram", "AwaitStart", "SetRlimit", "ExecuteProgram")
+
+    def hook(config):
+        config["hooks"] = {"startContainer": [{"path": "/h"}]}
+
+    in_order(kinds(plan(hook)), "AwaitStart", "RunHook", "PrepareProgram", "SetRlimit", "ExecuteProgram")
 
 
 def test_start_container_hook_without_env_gets_the_containers():
