@@ -35,7 +35,7 @@ def execute(_settings: object, arguments: Arguments) -> int:
     from ..runtime.bundle_maker import Recipe, make_bundle
     from .main import write
 
-    directory = arguments.operands[0]
+    directory = arguments["operands"][0]
     recipe = Recipe(
         binaries=tuple(arguments["binary"]),
         files=tuple(map(_file, arguments["file"])),

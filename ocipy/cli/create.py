@@ -28,7 +28,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     from ..runtime.create import create
     from ..runtime.store import Store
 
-    create(Store(settings.root), arguments.operands[0], create_options(settings, arguments), settings.log)
+    create(Store(settings.root), arguments["operands"][0], create_options(settings, arguments), settings.log)
     return 0
 
 

@@ -22,5 +22,5 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     from ..runtime.delete import delete
     from ..runtime.store import Store
 
-    delete(Store(settings.root), arguments.operands[0], settings.log, force=arguments["force"])
+    delete(Store(settings.root), arguments["operands"][0], settings.log, force=arguments["force"])
     return 0

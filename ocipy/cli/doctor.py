@@ -31,7 +31,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
 
     if arguments["format"] not in ("table", "json"):
         raise UsageError(f"invalid format option: {arguments['format']}")
-    findings = examine(host(settings.root, tuple(arguments.operands)))
+    findings = examine(host(settings.root, tuple(arguments["operands"])))
     failed = lacking(findings)
     if arguments["format"] == "json":
         write(_json(findings, able=not failed))

@@ -31,7 +31,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     interval = duration(arguments["interval"])
     if interval <= 0:
         raise UsageError("duration interval must be greater than 0")
-    container = Container.load(Store(settings.root), arguments.operands[0])
+    container = Container.load(Store(settings.root), arguments["operands"][0])
     if arguments["stats"]:
         return write(statistics_line(container))
     follow(container, interval, settings.log, write)

@@ -49,7 +49,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
         from ..runtime.exec import execute
         from ..runtime.store import Store
 
-        return execute(Store(settings.root), arguments.operands[0], _options(settings, arguments), settings.log)
+        return execute(Store(settings.root), arguments["operands"][0], _options(settings, arguments), settings.log)
     except OcipyError as error:
         error.status = _FAILED
         raise
@@ -63,7 +63,7 @@ def _options(settings: Settings, arguments: Arguments) -> ExecOptions:
 
     uid, gid = _user(arguments["user"])
     changes = Changes(
-        args=tuple(arguments.operands[1:]),
+        args=tuple(arguments["operands"][1:]),
         cwd=arguments["cwd"],
         env=tuple(arguments["env"]),
         terminal=arguments["tty"],

@@ -23,7 +23,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     from ..runtime.state import Container
     from ..runtime.store import Store
 
-    id, *rest = arguments.operands
+    id, *rest = arguments["operands"]
     container = Container.load(Store(settings.root), id)
     kill(container, parse_signal(rest[0]) if rest else None, all=arguments["all"])
     return 0

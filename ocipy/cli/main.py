@@ -19,6 +19,11 @@ VERBS = (
     "create", "start", "run", "exec", "state", "wait", "kill", "delete", "pause", "resume", "update", "mounts", "ps",
     "events", "list", "spec", "features", "plan", "validate", "bundle", "doctor",
 )  # fmt: skip
+_CHOICES = {
+    "log-format": ("text", "json"),
+    "rootless": ("true", "false", "auto"),
+    "cgroup-manager": ("cgroupfs", "systemd", "disabled"),
+}
 _UNKNOWN_VERB = 3  # what runc ends with
 # podman takes an exit code of 0, also of --help, for support.
 _UNSUPPORTED = ("checkpoint", "restore")
@@ -36,22 +41,25 @@ OPTIONS = (
 
 
 class Settings:
-    """The values of the global flags. root: the state directory; log: where messages go."""
+    """The values of the global flags, and the log, which learns its own. root: the state directory.
 
-    def __init__(self, arguments: Arguments) -> None:
+    Raises UsageError.
+    """
+
+    def __init__(self, arguments: Arguments, log: Log) -> None:
+        # First: the caller's log is told of a bad flag, too.
+        log.path = os.path.abspath(arguments["log"]) if arguments["log"] else ""
+        log.format = arguments["log-format"]
+        log.debug_enabled = arguments["debug"]
+        for flag, choices in _CHOICES.items():
+            if arguments[flag] not in choices:
+                *others, last = choices
+                raise UsageError(f"invalid {flag}: {arguments[flag]}: {', '.join(others)} or {last}")
+        self.log = log
         self.root: str = arguments["root"] or _default_root()
-        if arguments["log-format"] not in ("text", "json"):
-            raise UsageError(f"invalid log-format: {arguments['log-format']}: text or json")
-        if arguments["rootless"] not in ("true", "false", "auto"):
-            raise UsageError(f"invalid rootless: {arguments['rootless']}: true, false or auto")
-        if arguments["cgroup-manager"] not in ("cgroupfs", "systemd", "disabled"):
-            raise UsageError(f"invalid cgroup-manager: {arguments['cgroup-manager']}: cgroupfs, systemd or disabled")
-        self.rootless: str = arguments["rootless"]
-        path = os.path.abspath(arguments["log"]) if arguments["log"] else ""
-        self.log = Log(path, arguments["log-format"], arguments["debug"])
-        self.debug: bool = arguments["debug"]
         self.root_given = arguments["root"] is not None
-        self.cgroup_manager = "systemd" if arguments["systemd-cgroup"] else arguments["cgroup-manager"]
+        self.rootless: str = arguments["rootless"]
+        self.cgroup_manager: str = "systemd" if arguments["systemd-cgroup"] else arguments["cgroup-manager"]
 
 
 def _default_root() -> str:
@@ -104,11 +112,8 @@ def _dispatch(words: list[str], log: Log) -> int:
         from .. import __version__
 
         return write(f"ocipy version {__version__}\nspec: 1.3.0\n")
-    name, *rest = arguments.operands or [""]
-    # The caller's log learns of a bad flag too.
-    settings = Settings(arguments)
-    log.__dict__.update(settings.log.__dict__)
-    settings.log = log
+    name, *rest = arguments["operands"] or [""]
+    settings = Settings(arguments, log)
     if arguments["help"] or not name:
         return write(_help())
     if name in _UNSUPPORTED:
@@ -125,7 +130,7 @@ def _run_verb(module: Any, name: str, settings: Settings, words: list[str]) -> i
     arguments = parse(words, (*verb.options, help_option), stop=verb.stop)
     if arguments["help"]:
         return write(usage(f"ocipy {name}", verb))
-    count = len(arguments.operands)
+    count = len(arguments["operands"])
     if count < verb.least or (verb.most is not None and count > verb.most):
         write(usage(f"ocipy {name}", verb))
         needed = str(verb.least)

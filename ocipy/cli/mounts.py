@@ -19,7 +19,7 @@ VERB = Verb(
 
 
 def execute(settings: Settings, arguments: Arguments) -> int:
-    action, id, path = arguments.operands
+    action, id, path = arguments["operands"]
     if action not in ("add", "remove"):
         raise UsageError(f"no such command: mounts {action}", hint="mounts add or mounts remove")
     require_sealed()

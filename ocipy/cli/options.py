@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    # The parsed command line: `arguments["pid-file"]` is an option by its long name, `arguments["operands"]` the rest.
+    Arguments = dict[str, Any]
+
 
 class Option:
     """A flag. names: long name first, without dashes. value: placeholder of its value, "" for a switch.
@@ -51,19 +54,6 @@ class UsageError(OcipyError):
     """A command line that does not fit the verb."""
 
 
-class Arguments:
-    """The parsed command line: `arguments["pid-file"]` is an option by its long name, `operands` the rest."""
-
-    __slots__ = ("operands", "values")
-
-    def __init__(self, values: dict[str, Any], operands: list[str]) -> None:
-        self.values = values
-        self.operands = operands
-
-    def __getitem__(self, name: str) -> Any:
-        return self.values[name]
-
-
 def parse(words: Sequence[str], options: Sequence[Option], *, stop: bool = False) -> Arguments:
     """Splits `words` into options and operands.
 
@@ -71,8 +61,8 @@ def parse(words: Sequence[str], options: Sequence[Option], *, stop: bool = False
     missing value and on a switch that is given one other than true or false.
     """
     known = {name: option for option in options for name in option.names}
-    values: dict[str, Any] = {option.names[0]: [] if option.repeated else option.default for option in options}
-    operands: list[str] = []
+    values = {option.names[0]: [] if option.repeated else option.default for option in options}
+    operands = values["operands"] = []
     rest = iter(words)
     for word in rest:
         if word == "--":
@@ -87,10 +77,10 @@ def parse(words: Sequence[str], options: Sequence[Option], *, stop: bool = False
             if option is None:
                 raise UsageError(f"flag provided but not defined: -{flag}")
             _store(values, option, word, text if assigned else None, rest)
-    return Arguments(values, operands)
+    return values
 
 
-def _store(values: dict[str, Any], option: Option, word: str, text: str | None, rest: Any) -> None:
+def _store(values: Arguments, option: Option, word: str, text: str | None, rest: Any) -> None:
     name = option.names[0]
     if not option.value:
         if text not in (None, "true", "false"):

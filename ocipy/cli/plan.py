@@ -26,7 +26,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
 
     if arguments["format"] not in ("text", "json"):
         raise UsageError(f"invalid format option: {arguments['format']}")
-    id = arguments.operands[0] if arguments.operands else "ID"
+    id = arguments["operands"][0] if arguments["operands"] else "ID"
     options = create_options(settings, arguments)
     _data, spec = read_config(options.bundle)
     plan = plan_create(Store(settings.root), id, options, spec)

@@ -27,7 +27,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
 
     if arguments["format"] not in ("table", "json"):
         raise UsageError(f"invalid format option: {arguments['format']}: table or json")
-    id, *options = arguments.operands
+    id, *options = arguments["operands"]
     pids = container_processes(Container.load(Store(settings.root), id))
     if arguments["format"] == "json":
         from ..spec.jsontext import encode

@@ -17,5 +17,5 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     from ..runtime.state import Container
     from ..runtime.store import Store
 
-    resume(Container.load(Store(settings.root), arguments.operands[0]))
+    resume(Container.load(Store(settings.root), arguments["operands"][0]))
     return 0

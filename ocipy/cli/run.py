@@ -30,6 +30,6 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     from ..runtime.store import Store
 
     return run(
-        Store(settings.root), arguments.operands[0], create_options(settings, arguments), settings.log,
+        Store(settings.root), arguments["operands"][0], create_options(settings, arguments), settings.log,
         detach=arguments["detach"], keep=arguments["keep"],
     )  # fmt: skip

@@ -17,5 +17,5 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     from ..runtime.state import Container
     from ..runtime.store import Store
 
-    start(Container.load(Store(settings.root), arguments.operands[0]), settings.log)
+    start(Container.load(Store(settings.root), arguments["operands"][0]), settings.log)
     return 0

@@ -18,4 +18,4 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     from ..spec.jsontext import encode_pretty
     from .main import write
 
-    return write(encode_pretty(Container.load(Store(settings.root), arguments.operands[0]).state(), "  "))
+    return write(encode_pretty(Container.load(Store(settings.root), arguments["operands"][0]).state(), "  "))

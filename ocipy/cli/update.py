@@ -58,7 +58,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     from ..runtime.store import Store
     from ..runtime.update import update
 
-    container = Container.load(Store(settings.root), arguments.operands[0])
+    container = Container.load(Store(settings.root), arguments["operands"][0])
     for flag, text in _RDT:
         if arguments[flag]:
             raise OcipyError(text, hint="not supported by ocipy")

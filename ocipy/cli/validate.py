@@ -76,13 +76,13 @@ def _one_of(arguments: Arguments, flag: str, words: tuple[str, ...]) -> str:
 
 
 def _read(arguments: Arguments, schema: str) -> tuple[str, bytes]:
-    if not arguments.operands:
+    if not arguments["operands"]:
         if schema != "config":
             raise UsageError(f"FILE is needed with --schema {schema}")
         path = os.path.join(arguments["bundle"], "config.json")
-    elif arguments.operands[0] == "-":
+    elif arguments["operands"][0] == "-":
         return "standard input", sys.stdin.buffer.read()
     else:
-        path = arguments.operands[0]
+        path = arguments["operands"][0]
     with open(path, "rb") as file:
         return os.path.basename(path), file.read()

@@ -19,7 +19,7 @@ def execute(settings: Settings, arguments: Arguments) -> int:
     from ..runtime.wait import wait
     from .main import write
 
-    id = arguments.operands[0]
+    id = arguments["operands"][0]
     code = wait(Container.load(Store(settings.root), id))
     if code is None:
         raise OcipyError(

@@ -19,10 +19,6 @@ _HEADER = 4
 _MOST_DESCRIPTORS = 250  # SCM_MAX_FD is 253
 
 
-class Closed(Exception):
-    """The other end has gone."""
-
-
 class Channel:
     """One end of the socket pair."""
 
@@ -38,7 +34,7 @@ class Channel:
         self.socket.close()
 
     def send(self, value: Any, descriptors: Sequence[int] = ()) -> None:
-        """Sends a value and copies of descriptors. Raises Closed when nobody is left to read."""
+        """Sends a value and copies of descriptors. Raises EOFError when nobody is left to read."""
         body = marshal.dumps(value)
         data = memoryview(len(body).to_bytes(_HEADER, "little") + body)
         ancillary = []
@@ -50,10 +46,10 @@ class Channel:
                 data = data[self.socket.sendmsg([data], ancillary, _socket.MSG_NOSIGNAL) :]
                 ancillary = []
         except (BrokenPipeError, ConnectionResetError):
-            raise Closed from None
+            raise EOFError from None
 
     def receive(self) -> tuple[Any, list[int]]:
-        """Gives the next value and its descriptors, which are close-on-exec. Raises Closed at the end."""
+        """Gives the next value and its descriptors, which are close-on-exec. Raises EOFError at the end."""
         head, descriptors = self._read(_HEADER, [])
         body, descriptors = self._read(int.from_bytes(head, "little"), descriptors)
         return marshal.loads(body), descriptors
@@ -66,7 +62,7 @@ class Channel:
                     size - len(data), _socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS), _socket.MSG_CMSG_CLOEXEC
                 )
             except ConnectionResetError:
-                raise Closed from None
+                raise EOFError from None
             for level, kind, packed in ancillary:
                 if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
                     descriptors += [
@@ -75,7 +71,7 @@ class Channel:
             if not part:
                 for descriptor in descriptors:
                     os.close(descriptor)
-                raise Closed
+                raise EOFError
             data += part
         return data, descriptors
 

@@ -7,7 +7,6 @@ import time
 
 from ..errors import OcipyError, describe_error
 from ..linux import os
-from .channel import Closed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def await_made(
     init.close()
     try:
         (kind, *values), descriptors = channel.receive()
-    except Closed:
+    except EOFError:
         raise OcipyError(f"{failed}the process between died before it could report", property=property) from None
     finally:
         os.waitpid(between, 0)
@@ -64,7 +63,7 @@ def walk(init: Init, turns: list[Turn], handlers: Handlers) -> None:
                 handlers[kind](init, *fields)
                 times.append(time.perf_counter() - begun)
             init.channel.send(("done", times))
-    except Closed:
+    except EOFError:
         os._exit(1)
     except BaseException as error:
         report(init.channel, index, error)

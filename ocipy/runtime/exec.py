@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..cgroup import join
 from ..errors import OcipyError, describe_os_error
-from ..init.channel import Closed
 from ..init.context import open_proc
 from ..init.enter import Entry, enter
 from ..init.users import find_home
@@ -202,7 +201,7 @@ class Joining(Walk):
         self.give()
         try:
             _kind, *values = self.channel.receive()[0]
-        except Closed:
+        except EOFError:
             return
         self.raise_failure(*values)
 

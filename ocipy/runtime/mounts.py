@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import OcipyError
 from ..init.change_mounts import change
-from ..init.channel import Closed, make_pair
+from ..init.channel import make_pair
 from ..init.context import Init, open_proc
 from ..linux import os, process
 from ..linux.proc import wait_ended
@@ -58,7 +58,7 @@ def _change(container: Container, spec: Spec, operations: tuple[Operation, ...])
     init.close()
     try:
         kind, *values = channel.receive()[0]
-    except Closed:
+    except EOFError:
         raise OcipyError("the process that mounts died before it could report") from None
     finally:
         os.waitpid(pid, 0)

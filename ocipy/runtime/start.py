@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import OcipyError
-from ..init.channel import Channel, Closed
+from ..init.channel import Channel
 from ..linux import os
 from . import sockets
 from .hooks import run_host_hooks
@@ -14,10 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .log import Log
     from .notify import Notification
-
-
-class HookFailed(OcipyError):
-    """A startContainer or poststart hook failed: the specification wants the container destroyed then."""
 
 
 def start(container: Container, log: Log) -> None:
@@ -31,10 +27,11 @@ def start(container: Container, log: Log) -> None:
     notification = notification_of(container, container.record["init_process_pid"])
     try:
         begin(container, log)
-    except HookFailed:
-        from .delete import delete
+    except OcipyError as error:
+        if error.property.startswith("hooks."):
+            from .delete import delete
 
-        delete(container.store, container.id, log, force=True)
+            delete(container.store, container.id, log, force=True)
         raise
     if notification:
         notification.await_ready(container, log)
@@ -54,7 +51,9 @@ def notification_of(container: Container, main_pid: int) -> Notification | None:
 
 
 def begin(container: Container, log: Log) -> None:
-    """As start, but leaves it to the caller to destroy the container, which has stopped, when HookFailed is raised."""
+    """As start, but leaves it to the caller to destroy the container, which has stopped, when a hook failed: then the
+    property of the error is below `hooks`.
+    """
     status = container.status()
     if status == STOPPED:
         raise OcipyError("cannot start a container that has stopped")
@@ -79,7 +78,7 @@ def begin(container: Container, log: Log) -> None:
     channel = Channel(connection.detach())
     try:
         channel.receive()
-    except Closed:
+    except EOFError:
         raise _already_running("started by somebody else") from None
     await_program(container, channel, log)
 
@@ -88,19 +87,18 @@ def await_program(container: Container, channel: Channel, log: Log) -> None:
     """Waits until init, at the other end, has executed the program, and runs the poststart hooks. Raises as `begin`."""
     try:
         _kind, _index, _whole, message, property, hint = channel.receive()[0]
-    except Closed:
+    except EOFError:
         # An end of the channel that the program does not get.
         pass
     else:
-        kind = HookFailed if property.startswith("hooks.") else OcipyError
-        raise kind(message, property=property or "process", hint=hint)
+        raise OcipyError(message, property=property or "process", hint=hint)
     finally:
         channel.close()
     try:
         run_host_hooks(container, "poststart", log)
-    except OcipyError as error:
+    except OcipyError:
         _kill(container)
-        raise HookFailed(error.message, property=error.property) from None
+        raise
 
 
 def _already_running(status: str) -> OcipyError:

@@ -6,7 +6,6 @@ import _signal
 import time
 
 from ..errors import OcipyError, describe_error
-from ..init.channel import Closed
 from ..linux import os
 from ..linux.proc import wait_ended
 from ..plan.operation import CONTAINER
@@ -79,7 +78,7 @@ class Walk:
         assert self.channel
         try:
             self.channel.send(("go",), self.joins)
-        except Closed:
+        except EOFError:
             # What it said last, or how it died, is found by who waits for it.
             pass
         while self.joins:
@@ -114,7 +113,7 @@ class Walk:
         while True:
             try:
                 message, descriptors = self.channel.receive()
-            except Closed:
+            except EOFError:
                 raise OcipyError(f"the {self.PROCESS} died{self.cause_of_death()}") from None
             if message[0] == "warning":
                 self.log.warning(message[1])

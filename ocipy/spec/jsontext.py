@@ -7,13 +7,17 @@ Not for the container's side: a first decode may import.
 from __future__ import annotations
 
 import _json
+import sys
 
 from ..errors import OcipyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import SimpleNamespace
     from typing import Any
+else:
+    SimpleNamespace = type(sys.implementation)
 
 # The largest message of the engines' own transport (gRPC, 16 MiB): no configuration that came over it is larger.
 SIZE_LIMIT = 16 << 20
@@ -23,17 +27,13 @@ DEPTH_LIMIT = 64
 _SPACE = " \t\n\r"
 
 
-class _Refused(Exception):
-    """What JSON or Python would let pass and we do not; args[0] is the reason."""
-
-
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     # Two readers that pick a different one of two equal keys disagree on what the container is.
     members = dict(pairs)
     if len(members) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _Refused(f"the object has the key {encode(twice)} twice")
+        raise ValueError(f"the object has the key {encode(twice)} twice")
     return members
 
 
@@ -41,33 +41,34 @@ def _integer(digits: str) -> int:
     try:
         return int(digits)
     except ValueError:
-        raise _Refused(f"an integer of {len(digits)} digits is too large") from None
+        raise ValueError(f"an integer of {len(digits)} digits is too large") from None
 
 
 def _fraction(digits: str) -> float:
     value = float(digits)
     if value - value != 0:
-        raise _Refused("the number is too large")
+        raise ValueError("the number is too large")
     return value
 
 
 def _constant(name: str) -> None:
-    raise _Refused(f"{name} is not JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
-class _Rules:
-    """The attributes that make_scanner reads."""
+def _rules() -> SimpleNamespace:
+    """Gives what make_scanner asks for."""
+    return SimpleNamespace(
+        strict=True,
+        object_hook=None,
+        object_pairs_hook=_unique,
+        parse_float=_fraction,
+        # The C scanner is quick only with int itself; its own ValueError stands for _integer's refusal.
+        parse_int=int,
+        parse_constant=_constant,
+    )
 
-    strict = True
-    object_hook = None
-    object_pairs_hook = staticmethod(_unique)
-    parse_float = staticmethod(_fraction)
-    # The C scanner is quick only with int itself; its own ValueError stands for _integer's refusal.
-    parse_int = int
-    parse_constant = staticmethod(_constant)
 
-
-_scan = _json.make_scanner(_Rules())  # type: ignore[arg-type]
+_scan = _json.make_scanner(_rules())  # type: ignore[arg-type]
 
 
 def decode(data: bytes) -> Any:
@@ -85,7 +86,7 @@ def decode(data: bytes) -> Any:
     start = len(text) - len(text.lstrip(_SPACE))
     try:
         value, end = _scan(text, start)
-    except (StopIteration, ValueError, SystemError, RecursionError, _Refused):
+    except (StopIteration, ValueError, SystemError, RecursionError):
         # SystemError: before 3.12 the scanner cannot raise JSONDecodeError unless json.decoder is loaded.
         raise _explain(text, start) from None
     if text.count("[") + text.count("{") > DEPTH_LIMIT and _too_deep(value):
@@ -123,7 +124,7 @@ def _explain(text: str, start: int) -> OcipyError:
         return _failure(text, min(error.value, len(text)), "a value is expected")
     except JSONDecodeError as error:
         return _failure(text, error.pos, error.msg)
-    except (_Refused, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         pass
     return _locate(text, start)
 
@@ -144,7 +145,7 @@ def _locate(text: str, start: int) -> OcipyError:
         nonlocal depth
         depth += 1
         if depth > DEPTH_LIMIT:
-            raise _Refused(f"the values are nested more than {DEPTH_LIMIT} deep")
+            raise ValueError(f"the values are nested more than {DEPTH_LIMIT} deep")
         parsed = parse()
         depth -= 1
         return parsed
@@ -157,17 +158,17 @@ def _locate(text: str, start: int) -> OcipyError:
 
         return nested(lambda: JSONObject(state, strict, scan, hook, unique, memo))
 
-    rules = _Rules()
-    rules.parse_int = _integer  # type: ignore[assignment]
-    rules.parse_string = _json.scanstring  # type: ignore[attr-defined]
-    rules.parse_object = parse_object  # type: ignore[attr-defined]
-    rules.parse_array = lambda state, _scan: nested(lambda: JSONArray(state, scan))  # type: ignore[attr-defined]
-    rules.memo = {}  # type: ignore[attr-defined]
+    rules = _rules()
+    rules.parse_int = _integer
+    rules.parse_string = _json.scanstring
+    rules.parse_object = parse_object
+    rules.parse_array = lambda state, _scan: nested(lambda: JSONArray(state, scan))
+    rules.memo = {}
     scan_value = py_make_scanner(rules)
     try:
         scan(text, start)
         reason = "the value is not JSON"
-    except (_Refused, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         reason = str(error)
     return _failure(text, position, reason)
 

@@ -183,16 +183,15 @@ def test_exit_status_is_1_only_when_a_needed_thing_lacks(monkeypatch, capfd, ver
     rows = [make("thing", "found", *(["means", "remedy"] if make in (warn, fail) else [])) for make in verdicts]
     monkeypatch.setattr(examine, "examine", lambda _host: {"concern": rows})
     settings = type("Settings", (), {"root": "/run/ocipy"})
-    arguments = type("Arguments", (dict,), {"operands": []})
-    assert verb.execute(settings, arguments(format="table")) == code
+    assert verb.execute(settings, {"format": "table", "operands": []}) == code
     table = capfd.readouterr().out
     assert ("cannot run here: thing: found" in table) == bool(code)
-    assert verb.execute(settings, arguments(format="json")) == code
+    assert verb.execute(settings, {"format": "json", "operands": []}) == code
     document = json.loads(capfd.readouterr().out)
     assert document["able"] is (code == 0)
     assert [row["verdict"] for row in document["findings"]] == [row.verdict for row in rows]
     with pytest.raises(OcipyError):
-        verb.execute(settings, arguments(format="xml"))
+        verb.execute(settings, {"format": "xml", "operands": []})
 
 
 @pytest.mark.parametrize(("modules", "verdict"), [
