@@ -26,7 +26,7 @@ from containerd_daemon import (
     run_detached,
     tasks,
 )
-from harness import IMAGE, VERSION_2, Failure, let_go, run_out_of_memory, wait_until
+from harness import IMAGE, TWICE_TOO_MUCH, VERSION_2, Failure, let_go, run_out_of_memory, wait_until
 
 MANY = 20  # containers at once
 STAYS = "trap 'touch /term' TERM; trap 'touch /usr1' USR1; touch /ready; while :; do sleep 0.1; done"
@@ -221,9 +221,8 @@ def events_of_a_task() -> None:
 @caller.case
 def lack_of_memory_is_an_event() -> None:
     with Events() as events:
-        name = run_detached("until test -e /go; do sleep 0.1; done; exec tail /dev/zero", "--memory-limit", "16777216")
-        run_out_of_memory(pid_of(name))
-        wait_until(lambda: "oom" in events.of(name), "the event oom")
+        name = run_detached(TWICE_TOO_MUCH, "--memory-limit", "16777216")
+        run_out_of_memory(pid_of(name), lambda: "oom" in events.of(name))
         expect_end(name, 137)
 
 

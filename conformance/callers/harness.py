@@ -31,6 +31,9 @@ IMAGE = "localhost/busybox:latest"
 APPARMOR = os.path.exists("/sys/kernel/security/apparmor")  # the kernel runs it
 VERSION_2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")  # version 2 of cgroups alone
 READ_PROFILE = "cat /proc/self/attr/apparmor/current 2>/dev/null || echo none"
+TWICE_TOO_MUCH = (
+    "until test -e /go; do sleep 0.1; done; tail /dev/zero; until test -e /end; do sleep 0.1; done; exec tail /dev/zero"
+)
 PATIENCE = float(os.environ.get("OCIPY_TEST_PATIENCE", "60"))  # seconds: a case that waits longer has failed
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNS = 0x20000
@@ -387,23 +390,26 @@ def setting(group: str, controller: str, version_1: str, version_2: str) -> str:
         return file.read().strip()
 
 
-def let_go(pid: int | str) -> None:
+def let_go(pid: int | str, file: str = "go") -> None:
     """Let a container's script go on that waits for /go; `pid` is its process.
 
     Not by exec: the end of one that ends together with its container is lost by some callers.
     """
-    with open(f"/proc/{pid}/root/go", "x"):
+    with open(f"/proc/{pid}/root/{file}", "x"):
         pass
 
 
-def run_out_of_memory(pid: int | str) -> None:
-    """Let a container's script go on, as by let_go, that then takes more memory than it may.
+def run_out_of_memory(pid: int | str, known: Callable[[], bool]) -> None:
+    """Let TWICE_TOO_MUCH take too much memory, and again, which ends it, once the caller knows of the first time.
 
-    On v2 a shim, whose child the process is, begins to watch for that only after it has said that the container runs.
+    On v2 a shim, whose child the process is, begins to watch for that only after it has said that the container runs,
+    and stops as soon as there is no process left, whatever it has heard by then.
     """
     if VERSION_2:
         wait_until(lambda: _parent_watches_memory(pid), "the shim watches for a lack of memory")
     let_go(pid)
+    wait_until(known, "the lack of memory is known")
+    let_go(pid, "end")
 
 
 def _parent_watches_memory(pid: int | str) -> bool:
