@@ -103,6 +103,9 @@ def _join_and_make(birth: Birth, init: Init, turns: list[Turn]) -> None:
 def _live(birth: Birth, init: Init, turns: list[Turn]) -> None:
     """Is the init process; never returns."""
     try:
+        # A half-made container is left to `delete`, which need not know of this process: it ends with the command, even
+        # at work.
+        process.prctl(process.PR_SET_PDEATHSIG, _signal.SIGKILL)
         # Only now: from inside another cgroup namespace the kernel finds no cgroup that is not below its root.
         _join([pair for pair in birth.joined if pair[0] == process.CLONE_NEWCGROUP])
         init.close_foreign()

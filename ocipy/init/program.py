@@ -79,6 +79,10 @@ def _program_problem(path: str) -> str:
     return ""
 
 
+def outlive_command(init: Init, property: str) -> None:
+    process.prctl(process.PR_SET_PDEATHSIG, 0)
+
+
 def leave_host(init: Init, property: str) -> None:
     init.detach()
 
@@ -111,6 +115,7 @@ HANDLERS = {
     "ChangeDirectory": change_directory,
     "VerifyDirectory": verify_directory,
     "FindProgram": find_program,
+    "OutliveCommand": outlive_command,
     "LeaveHost": leave_host,
     "AwaitStart": await_start,
     "PrepareProgram": prepare_program,

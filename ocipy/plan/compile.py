@@ -24,7 +24,7 @@ from .namespaces import (
     new_namespaces,
 )
 from .operation import Plan
-from .process import AwaitStart, LeaveHost, compile_before_root, compile_limits, inherited_score
+from .process import AwaitStart, LeaveHost, OutliveCommand, compile_before_root, compile_limits, inherited_score
 from .program import compile_announcements, compile_become, compile_filters, compile_program, keyring_name
 from .rootfs import compile_rootfs, twin_devices
 from .users import compile_users, user_namespace
@@ -136,6 +136,7 @@ def compile_create(spec: Spec, facts: HostFacts, request: Request) -> Plan:
         # After the hooks in the namespaces, whose programs are the host's; before the host's procfs is let go of.
         *compile_labels(spec.process, facts),
         *compile_become(spec, facts, "" if request.no_new_keyring else keyring_name(request.id), warnings),
+        OutliveCommand(property=""),
         *compile_announcements(request, cgroups, "standard"),
         RecordCreated(property=""),
         LeaveHost(property=""),

@@ -174,6 +174,11 @@ class FindProgram(Operation):
         return f"find the program {self.name}" + ("" if "/" in self.name else f" in {self.path or 'an empty PATH'}")
 
 
+class OutliveCommand(Operation):
+    def describe(self) -> str:
+        return "no longer end with the command"
+
+
 class LeaveHost(Operation):
     def describe(self) -> str:
         return "close all descriptors of the host"

@@ -56,7 +56,9 @@ def test_init_ends_by_itself_when_create_was_killed_before_it_was_done(ocipy, bu
     host.wait_for(lambda: reap() == [], "the end of all processes")
 
 
-def test_killed_create_shows_as_stopped_and_can_be_deleted_without_force(ocipy, bundle, scratch):
+@pytest.fixture
+def killed_in_hook(ocipy, bundle, scratch):
+    """The id of a container whose `create` was killed while init waited for a hook."""
     hook = scratch / "hook"
     hook.write_text(f"#!/bin/sh\n: > {scratch}/reached\nexec sleep 1000\n")
     hook.chmod(0o755)
@@ -66,6 +68,17 @@ def test_killed_create_shows_as_stopped_and_can_be_deleted_without_force(ocipy, 
     host.wait_for((scratch / "reached").exists, "the hook")
     creating.kill()
     creating.wait()
+    return id
+
+
+def test_init_ends_with_create_whatever_it_is_doing(ocipy, killed_in_hook):
+    host.wait_for(lambda: reap() == [], "the end of all processes")
+    ocipy("delete", "--force", killed_in_hook).ok()
+    assert host.cgsnap(killed_in_hook) == []
+
+
+def test_killed_create_shows_as_stopped_and_can_be_deleted_without_force(ocipy, killed_in_hook):
+    id = killed_in_hook
     assert '"status": "stopped"' in ocipy("state", id).ok().out
     ocipy("start", id).refused()
     ocipy("delete", id).ok()

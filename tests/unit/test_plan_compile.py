@@ -57,7 +57,7 @@ def test_steps_come_in_the_order_that_keeps_them_safe():
         kinds(plan(pid_file="/p", cgroup=V1)), "RecordCreating", "CreateInit", "PrepareRoot", "FilesystemMount",
         "CreateCgroup", "RecordInit", "JoinCgroup", "NewCgroupNamespace", "CgroupMount", "MaskPath", "PivotRoot",
         "ChangeDirectory", "SetUser", "SetCapabilities", "SetNoNewPrivileges", "VerifyDirectory", "FindProgram",
-        "VerifyCgroup", "WritePidFile",
+        "OutliveCommand", "VerifyCgroup", "WritePidFile",
         "RecordCreated", "PrepareProgram", "AwaitStart", "SetRlimit", "ExecuteProgram",
     )
 
