@@ -8,7 +8,7 @@ open for reading and writing needs both, and a rule that denies writing is not p
 
 from __future__ import annotations
 
-import struct
+import _struct as struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
