@@ -198,7 +198,7 @@ def test_cgroup_namespace_shows_the_root(ocipy, bundle):
 def test_without_cgroup_namespace_the_path_of_the_host_is_seen(ocipy, bundle):
     id = ocipy.new_id()
     result = ocipy.run(bundle.share("cgroup"), "cat", "/proc/self/cgroup", id=id).ok()
-    assert all(line.endswith(f"/{id}") for line in result.out.splitlines())
+    assert all(line.endswith((f"/{id}", f"-{id}.scope")) for line in result.out.splitlines())
 
 
 def test_processes_of_the_host_are_not_seen(ocipy, bundle):

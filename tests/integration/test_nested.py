@@ -42,7 +42,7 @@ def test_container_in_a_container_has_its_cgroup_below_it(ocipy, outer):
     box = ocipy.start(outer("sh", "-c", "echo $$; exec sleep 100"))
     host.wait_for(lambda: box.output() == "1\n", "the inner program")
     own = host.CGROUP_ROOT if host.CGROUP_V2 else host.CGROUP_ROOT / "memory"
-    (below,) = own.rglob(f"{box.id}*/one")
+    (below,) = own.rglob(f"*{box.id}*/one")
     (pid,) = map(int, (below / "cgroup.procs").read_text().split())
     assert Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x00100\x00"
     assert host.status(pid)["NSpid"].split()[-1] == "1"
