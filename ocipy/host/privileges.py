@@ -17,7 +17,8 @@ TITLE = "privileges"
 # What root in a container's making cannot do without, as words for people; each was tried.
 NEEDED = {
     "CAP_SYS_ADMIN": "namespaces and mounts cannot be made",
-    "CAP_NET_ADMIN": "the loopback interface of a new network namespace cannot be brought up",
+    # The kernel counts the device programs of cgroup v2 among those of the network.
+    "CAP_NET_ADMIN": "no loopback interface can be brought up, and on cgroup v2 no device be forbidden",
     "CAP_SETPCAP": "capabilities cannot be taken from a container",
     "CAP_DAC_OVERRIDE": "cgroups, and files of other users' bundles, cannot be made",
 }

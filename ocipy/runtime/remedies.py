@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _NEEDS = {
     "CreateCgroup": ("CAP_DAC_OVERRIDE",),
     "WriteDeviceRules": ("CAP_SYS_ADMIN",),
+    "AttachDeviceProgram": ("CAP_NET_ADMIN", "CAP_SYS_ADMIN"),
     "CreateInit": ("CAP_SYS_ADMIN",),
     "WriteIDMappings": ("CAP_SETFCAP", "CAP_SETUID", "CAP_SETGID"),
     "BringUpLoopback": ("CAP_NET_ADMIN",),
