@@ -81,6 +81,12 @@ def destroy(container: Container, log: Log, *, force: bool = False) -> None:
 def forget_unit(container: Container) -> None:
     """Has systemd end the unit that it made for the container, if it did. Raises OcipyError."""
     unit = container.record.get("systemd_unit")
+    asked = container.record.get("scope_asked_for")
+    if asked:
+        from ..cgroup.processes import processes
+
+        # With a process in it, it is another's, which was there before.
+        unit = "" if processes(asked[1]) else asked[0]
     if unit:
         from ..cgroup.systemd import stop_unit
 

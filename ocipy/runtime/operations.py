@@ -75,8 +75,14 @@ def start_scope(
 ) -> None:  # fmt: skip
     from ..cgroup import systemd
 
-    record = creation.container.record
-    systemd.start_scope(unit, properties, creation.pid)
+    record, store = creation.container.record, creation.container.store
+    # Should this process be killed now: a scope of a process that has ended by then stays until it is stopped.
+    record["scope_asked_for"] = unit, dict(directories)
+    store.save(creation.container.id, record)
+    try:
+        systemd.start_scope(unit, properties, creation.pid)
+    finally:
+        del record["scope_asked_for"]
     record["systemd_unit"] = unit
     made = creation.cgroups_made = systemd.complete_scope(property, directories)
     systemd.enter_scope(property, directories, made, creation.pid)

@@ -28,9 +28,9 @@ class Container:
     Keys of the record: ociVersion, id, bundle, rootfs, created (RFC 3339), owner; init_process_pid and
     init_process_start (0 until init exists); creator (pid and start time of the `create` command, until it is done);
     cgroup_paths (controllers to directory); cgroups_found (directories of them that were there before); systemd_unit
-    (the unit that they belong to, if systemd made them); annotations; keyring (whether its processes have a session
-    keyring of their own); poststart, poststop (hooks); own_pids (whether it has a pid namespace of its own); program
-    (False when the config has no process).
+    (the unit that they belong to, if systemd made them); scope_asked_for (the unit and its cgroups, until then);
+    annotations; keyring (whether its processes have a session keyring of their own); poststart, poststop (hooks);
+    own_pids (whether it has a pid namespace of its own); program (False when the config has no process).
     """
 
     def __init__(self, store: Store, record: dict[str, Any]) -> None:

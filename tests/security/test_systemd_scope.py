@@ -350,3 +350,48 @@ def test_sec_runc_3708_update_leaves_the_device_rules_alone(scope, bundle):
     assert dict(changes[3])["MemoryLimit"] == 64 << 20
     assert not [name for name, _value in changes[3] if name.startswith("Device")]
     assert host.device_rules(box.pid) == before
+
+
+@pytest.fixture
+def killed_create(scope, ocipy, bundle):
+    """A function that kills `create` while systemd, which does `start` first, has not answered yet."""
+
+    def kill(start):
+        done = []
+
+        def silent(properties):
+            start(properties)
+            done.append(True)
+            raise TimeoutError
+
+        scope.start = silent
+        bundle.linux["cgroupsPath"] = f"{scope.id}.slice:test:{scope.id}"
+        bundle.args("sleep", "1000").write()
+        creating = ocipy.spawn("create", "--bundle", bundle.path, scope.id, flags=FLAG)
+        host.wait_for(lambda: done, "the call of systemd")
+        creating.kill()
+        creating.wait()
+
+    return kill
+
+
+def test_scope_of_a_killed_create_that_systemd_made_late_is_ended(scope, ocipy, killed_create):
+    """systemd makes it for a process that has ended, hears of no end any more, and keeps it for ever."""
+    killed_create(lambda _properties: scope.make())
+    ocipy("delete", "--force", scope.id).ok()
+    assert scope.systemd.methods()[-3:] == ["KillUnit", "StopUnit", "ResetFailedUnit"]
+    assert not [path for path in scope.directories() if path.exists()]
+
+
+def test_scope_that_a_killed_create_asked_for_and_somebody_else_has_is_left(scope, ocipy, killed_create):
+    witness = subprocess.Popen(["sleep", "1000"])
+    try:
+        scope.make()
+        scope.join(witness.pid)
+        killed_create(lambda _properties: None)
+        ocipy("delete", "--force", scope.id).ok()
+        assert scope.systemd.methods() == ["StartTransientUnit"]
+        assert witness.poll() is None
+    finally:
+        witness.kill()
+        witness.wait()
