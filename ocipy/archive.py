@@ -35,6 +35,8 @@ _CACHE = f"{_PACKAGE}/__pycache__"
 # What a verb needs or not, by the config: in its archive in any case, for engines give every container a profile.
 _SECCOMP = ("spec.seccomp", "plan.seccomp", "linux.seccomp", "runtime.seccomp_cache")
 _OPTIONAL = {"create": _SECCOMP, "run": _SECCOMP, "exec": _SECCOMP}
+# What each quick verb loads to do its work.
+_EXECUTED = "ocipy.runtime.store"
 
 
 class _Recorder:
@@ -78,6 +80,9 @@ def save() -> None:
     """Makes the archive that was lacking, if this user may; after the work is done."""
     for finder in sys.meta_path:
         if isinstance(finder, _Recorder) and finder.names and posix.access(_CACHE, posix.W_OK):
+            if finder.archive != "main" and _EXECUTED not in finder.names:
+                # Help was shown. What the verb needs was not loaded, and would be looked for file by file ever after.
+                continue
             for name in _OPTIONAL.get(finder.archive, ()):
                 __import__(f"ocipy.{name}")
             names, in_c = finder.names, _modules_in_c(finder.known)

@@ -71,6 +71,12 @@ def test_failed_command_makes_no_archive(copy):
     assert not archive(copy).exists()
 
 
+@pytest.mark.parametrize("words", [("state", "--help"), ("--help", "state")])
+def test_help_of_a_verb_makes_no_archive_that_lacks_its_work(copy, words):
+    subprocess.run([copy / "ocipy/bin/ocipy", *words], capture_output=True, check=True)
+    assert not list(copy.glob("ocipy/__pycache__/state.*"))
+
+
 def test_archived_modules_know_their_source(copy):
     subprocess.run([copy / "ocipy/bin/ocipy", "spec", "--bundle", copy], check=True)
     version(copy)
